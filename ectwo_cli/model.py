@@ -1,0 +1,299 @@
+"""What a resource and its properties are, and how they are read from EC2's answer.
+
+A resource is declared once, as a frozen dataclass whose fields say where they are in the answer::
+
+    @resource("instance", id_prefix="i-", operation="DescribeInstances", items="Reservations[].Instances[]")
+    class Instance(Regional):
+        id: str = column("InstanceId", filter="instance-id", default=True)
+        state: str = column("State.Name", filter="instance-state-name", default=True, option="--state")
+
+That one declaration drives the table, JSON and CSV, ``--columns``, ``--sort``, ``--where``, the ``--state`` option, what
+is sent to EC2 as a filter, completion, the help text, and which parts of the answer are read at all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from ectwo_cli.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, dataclass_transform
+else:
+
+    def dataclass_transform(**_: object) -> Callable[[C], C]:
+        """Only a type checker needs the real one, and importing it costs a millisecond of every start."""
+        return lambda decorator: decorator
+
+
+R = TypeVar("R", bound="Resource")
+C = TypeVar("C", bound=type[Any])
+T = TypeVar("T")
+
+Raw = Mapping[str, Any]
+"""One element of EC2's answer, as boto3 gives it."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A property of a resource.
+
+    ``paths`` are where its raw values are in EC2's element; ``read`` makes the property of them.
+    ``filter`` is the EC2 filter that compares the very same value, or None where EC2 has none.
+    ``option`` is the option of ``find`` that asks for it; without one it is reached by ``--where``.
+    ``values`` are all values it can have, where they are few and known.
+    ``redirect`` sends an option's values that start with its key to another property (``sg-`` to ``group_ids``).
+    """
+
+    name: str
+    type: type
+    paths: tuple[str, ...]
+    read: Callable[..., Any] | None
+    filter: str | None
+    default: bool
+    option: str | None
+    values: tuple[str, ...]
+    help: str
+    redirect: Mapping[str, str]
+
+    @property
+    def comparable(self) -> bool:
+        """Whether ``<`` and ``>`` mean something."""
+        return self.type in (int, float, datetime)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a kind of resource is called, and how EC2 lists it.
+
+    ``items`` is the path to the elements in the answer of ``operation``; ``page_size`` the largest MaxResults that
+    EC2 takes, None where it does not page. ``lookup`` are the properties that a TARGET may name beside the ID.
+    ``hidden`` are values that a search leaves out unless asked for (``state``: ``terminated``).
+    ``created`` is the property that ``--older-than`` compares.
+    """
+
+    noun: str
+    plural: str
+    id_prefix: str
+    operation: str
+    items: str
+    page_size: int | None
+    id: str
+    lookup: tuple[str, ...]
+    hidden: Mapping[str, str]
+    created: str | None
+
+
+def column(
+    *paths: str,
+    read: Callable[..., Any] | None = None,
+    filter: str | None = None,
+    default: bool = False,
+    option: str | None = None,
+    values: Iterable[str] = (),
+    help: str = "",
+    redirect: Mapping[str, str] | None = None,
+) -> Any:
+    """A field of a resource; see :class:`Column`. ``read`` gets the raw value of each path, None where absent."""
+    return dataclasses.field(
+        default=None,
+        metadata={
+            "paths": paths,
+            "read": read,
+            "filter": filter,
+            "default": default,
+            "option": option,
+            "values": tuple(values),
+            "help": help,
+            "redirect": dict(redirect or {}),
+        },
+    )
+
+
+class Resource:
+    """One thing of the account. Properties are plain values: text, numbers, aware datetimes, lists, tags as a dict."""
+
+    __slots__ = ()
+    kind: ClassVar[Kind]
+
+    @classmethod
+    def parse(cls, data: Raw, region: str, profile: str | None = None) -> Self:
+        """Read the properties from ``data``, one element of EC2's answer in ``region``."""
+        return cls(**{name: get(data, region, profile) for name, get in _readers(cls)})
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(column,))
+def resource(
+    noun: str,
+    *,
+    operation: str,
+    items: str,
+    plural: str | None = None,
+    id_prefix: str = "",
+    page_size: int | None = 1000,
+    id: str = "id",
+    lookup: Sequence[str] = ("name",),
+    hidden: Mapping[str, str] | None = None,
+    created: str | None = None,
+) -> Callable[[C], C]:
+    """Make the class a resource: a frozen dataclass with slots that knows its :class:`Kind`."""
+    kind = Kind(
+        noun, plural or f"{noun}s", id_prefix, operation, items, page_size, id, tuple(lookup), hidden or {}, created
+    )
+
+    def declare(cls: C) -> C:
+        made = dataclass(frozen=True, kw_only=True, slots=True)(cls)
+        made.kind = kind
+        return typing.cast(C, made)
+
+    return declare
+
+
+def _once(make: Callable[[type[Resource]], T]) -> Callable[[type[Resource]], T]:
+    """``functools.cache`` whose type still says what goes in."""
+    return typing.cast(Callable[[type[Resource]], T], cache(make))
+
+
+REGION, PROFILE = "@region", "@profile"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Regional(Resource):
+    """A resource that lives in a region. ``profile`` is shown when several profiles are asked."""
+
+    profile: str | None = column(PROFILE, default=True, help="the profile whose account it is in")
+    region: str = column(REGION, default=True, help="the region it is in")
+
+
+@_once
+def columns(cls: type[Resource]) -> Mapping[str, Column]:
+    """The properties of a resource by name, in order of declaration."""
+    hints = typing.get_type_hints(cls)
+    return {
+        field.name: Column(name=field.name, type=_plain(hints[field.name]), **field.metadata)
+        for field in dataclasses.fields(typing.cast(Any, cls))
+    }
+
+
+def column_named(cls: type[Resource], name: str) -> Column:
+    """The property that ``name`` starts with (``tags.env``: ``tags``). Raises UsageError when there is none."""
+    found = columns(cls).get(name) or columns(cls).get(name.partition(".")[0])
+    if found is None:
+        raise UsageError(f"{cls.kind.noun} has no property {name!r}", hint=nearest(name, columns(cls)))
+    if name != found.name and found.type not in (dict, list):
+        raise UsageError(f"property {found.name!r} has no parts, so there is no {name!r}")
+    return found
+
+
+def value_of(item: Resource, name: str) -> Any:
+    """The property ``name``; dotted into tags (``tags.env``) and into lists of objects (``ingress.from_port``)."""
+    head, _, rest = name.partition(".")
+    value = getattr(item, head)
+    if not rest:
+        return value
+    if isinstance(value, Mapping):
+        return value.get(rest)
+    if isinstance(value, list):
+        return [part.get(rest) for part in value]
+    return None
+
+
+def record(item: Resource) -> dict[str, Any]:
+    """All properties by name."""
+    return {name: getattr(item, name) for name in columns(type(item))}
+
+
+def paths(cls: type[Resource]) -> list[str]:
+    """Where in EC2's element the properties are: all that has to be read of an answer."""
+    return sorted({path for col in columns(cls).values() for path in col.paths if not path.startswith("@")})
+
+
+def tags_of(raw: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
+    """EC2's list of keys and values as a dict, by key."""
+    return {tag["Key"]: tag.get("Value", "") for tag in sorted(raw or (), key=lambda tag: tag["Key"])}
+
+
+def name_of(raw: Sequence[Mapping[str, str]] | None) -> str | None:
+    """The ``Name`` tag; None when it is absent or empty."""
+    for tag in raw or ():
+        if tag["Key"] == "Name":
+            return tag.get("Value") or None
+    return None
+
+
+def pick(path: str) -> Callable[[Any], Any]:
+    """A function that reads ``path`` (``State.Name``, ``Groups[].GroupId``) from an element; None where absent.
+
+    With ``[]`` it gives a list, flattened, without the absent ones.
+    """
+    head, _, rest = path.partition(".")
+    many = head.endswith("[]")
+    key = head.removesuffix("[]")
+    inner = pick(rest) if rest else None
+
+    if many:
+
+        def read_many(data: Any) -> list[Any]:
+            found: list[Any] = []
+            for part in data.get(key) or ():
+                value = inner(part) if inner else part
+                if isinstance(value, list):
+                    found.extend(value)
+                elif value is not None:
+                    found.append(value)
+            return found
+
+        return read_many
+
+    if inner is None:
+        return lambda data: data.get(key)
+
+    def read_inner(data: Any) -> Any:
+        part = data.get(key)
+        # An inner list is empty, not absent, when what holds it is absent.
+        return inner(part if part is not None else {})
+
+    return read_inner
+
+
+@_once
+def _readers(cls: type[Resource]) -> list[tuple[str, Callable[[Raw, str, str | None], Any]]]:
+    return [(col.name, _reader(col)) for col in columns(cls).values()]
+
+
+def _reader(col: Column) -> Callable[[Raw, str, str | None], Any]:
+    if col.paths == (REGION,):
+        return lambda data, region, profile: region
+    if col.paths == (PROFILE,):
+        return lambda data, region, profile: profile
+    picks = [_region_or(path) for path in col.paths]
+    read = col.read
+    if read is None:
+        (only,) = picks
+        return only
+    if len(picks) == 1:
+        (only,) = picks
+        return lambda data, region, profile: read(only(data, region, profile))
+    return lambda data, region, profile: read(*(get(data, region, profile) for get in picks))
+
+
+def _region_or(path: str) -> Callable[[Raw, str, str | None], Any]:
+    if path == REGION:
+        return lambda data, region, profile: region
+    get = pick(path)
+    return lambda data, region, profile: get(data)
+
+
+def _plain(hint: Any) -> type:
+    """``str | None`` is str, ``list[str]`` is list."""
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+        (hint,) = [arm for arm in typing.get_args(hint) if arm is not type(None)]
+    origin = typing.get_origin(hint) or hint
+    return typing.cast(type, origin)
