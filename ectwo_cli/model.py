@@ -7,8 +7,8 @@ A resource is declared once, as a frozen dataclass whose fields say where they a
         id: str = column("InstanceId", filter="instance-id", default=True)
         state: str = column("State.Name", filter="instance-state-name", default=True, option="--state")
 
-That one declaration drives the table, JSON and CSV, ``--columns``, ``--sort``, ``--where``, the ``--state`` option, what
-is sent to EC2 as a filter, completion, the help text, and which parts of the answer are read at all.
+That one declaration drives the table, JSON and CSV, ``--columns``, ``--sort``, ``--where``, the ``--state`` option,
+what is sent to EC2 as a filter, completion, the help text, and which parts of the answer are read at all.
 """
 
 from __future__ import annotations
