@@ -7,6 +7,7 @@
     ├── NotFound          3   what was named, or required to exist, was not found
     ├── CredentialsError  4   missing, expired, refused everywhere, SSO login needed
     ├── Partial           6   partly done: the rest is done and printed
+    ├── SomeFailed        6   some places failed; the code of the errors themselves when all did
     ├── StillGoing        8   --timeout ran out; AWS goes on
     ├── Declined         10   a No at the prompt, or no terminal to ask on
     ├── Interrupted     130   Ctrl-C
@@ -16,6 +17,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 
@@ -53,12 +55,29 @@ class CredentialsError(EctwoError):
 
 
 class Partial(EctwoError):
-    """At least one thing worked; some regions, accounts or targets failed.
-
-    The failures have been reported when this is raised with an empty message.
-    """
+    """At least one thing worked; some targets failed. With an empty message they have been reported already."""
 
     exit_code = 6
+
+
+@dataclass(frozen=True)
+class Failure:
+    """That something failed in one place: ``where`` is a region, ``PROFILE/REGION`` or a target."""
+
+    where: str
+    error: BaseException
+    place: object = None
+
+
+class SomeFailed(EctwoError):
+    """Some regions or accounts failed (6), or all of them: then their own exit code, where they agree on one."""
+
+    exit_code = 6
+
+    def __init__(self, failures: Sequence[Failure], *, some_worked: bool) -> None:
+        super().__init__(f"{len(failures)} failed")
+        self.failures = failures
+        self.some_worked = some_worked
 
 
 class StillGoing(EctwoError):

@@ -1,0 +1,274 @@
+"""Profiles, regions and clients: the only way to AWS.
+
+An :class:`Account` is one profile of the user's; a :class:`Client` is one service of it in one region. Clients are safe
+to use from threads; making one is not, so it is done under a lock, when a client is first used.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ectwo_cli.errors import UsageError, nearest
+from ectwo_cli.model import Raw, pick
+
+HOME_REGION = "us-east-1"
+"""Where the regions are asked for when nothing says where the account is at home."""
+
+REGIONS_LAST = 24 * 3600
+"""Seconds for which the list of enabled regions is believed."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where requests go, when not to AWS as the user's own settings say.
+
+    ``ec2_endpoint`` is for EC2 alone, ``endpoint`` for every service. With ``credentials`` (key ID, secret) nothing of
+    the user's own configuration is read at all: a sandbox can't reach an account, nor can an account's keys reach it.
+    """
+
+    ec2_endpoint: str | None = None
+    endpoint: str | None = None
+    credentials: tuple[str, str] | None = None
+
+    @property
+    def isolated(self) -> bool:
+        """Whether the user's AWS configuration stays out of it."""
+        return self.credentials is not None
+
+
+@dataclass
+class Account:
+    """One profile (None: the default one) and where its requests go. ``region`` is the one that the user works in.
+
+    ``known_by`` is what else tells one account from another (the key ID of the environment): the list of regions is
+    cached under it.
+    """
+
+    profile: str | None
+    target: Target = field(default_factory=Target)
+    region: str | None = None
+    cache_dir: Path | None = None
+    known_by: Sequence[str | None] = ()
+    _clients: dict[tuple[str, str, bool], Any] = field(default_factory=dict, repr=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    def client(self, region: str, service: str = "ec2") -> Client:
+        """A client of ``service`` in ``region``; nothing is loaded before it is used."""
+        return Client(self, region, service)
+
+    @cached_property
+    def home(self) -> str:
+        """The region that the user works in, else the first of all."""
+        return self.default_region or HOME_REGION
+
+    @cached_property
+    def default_region(self) -> str | None:
+        """AWS_REGION, AWS_DEFAULT_REGION, or the profile's region; None when nothing says it."""
+        if self.region or self.target.isolated:
+            return self.region
+        found: str | None = self.botocore_session.get_config_variable("region")
+        return found
+
+    def regions(self, *, refresh: bool = False) -> Mapping[str, str]:
+        """All regions that there are with their opt-in status, from a cache that lasts a day.
+
+        EC2: DescribeRegions. Raises botocore's errors; where only that call is denied, the regions that botocore knows
+        are taken for enabled.
+        """
+        if not refresh and (known := self._cached_regions()) is not None:
+            return known
+        try:
+            answer = self.client(self.home).call("DescribeRegions", AllRegions=True)
+        except Exception as error:
+            if code_of(error) not in ("UnauthorizedOperation", "AccessDenied"):
+                raise
+            names = self.botocore_session.get_available_regions("ec2")
+            return dict.fromkeys(names, "unknown")
+        found = {each["RegionName"]: each.get("OptInStatus", "opt-in-not-required") for each in answer["Regions"]}
+        self._remember_regions(found)
+        return found
+
+    def make(self, region: str, service: str, *, patient: bool = True) -> Any:
+        """boto3's client; one for each region and service. Not ``patient``: without retries of its own."""
+        key = (region, service, patient)
+        with self._lock:
+            if key not in self._clients:
+                self._clients[key] = self._new_client(region, service, patient=patient)
+            return self._clients[key]
+
+    def _new_client(self, region: str, service: str, *, patient: bool) -> Any:
+        from botocore.config import Config
+
+        session = self.botocore_session
+        options: dict[str, Any] = {"user_agent_extra": "ectwo", "tcp_keepalive": True}
+        if not patient:
+            options["retries"] = {"mode": "standard", "total_max_attempts": 1}
+        elif session.get_config_variable("retry_mode") in (None, "legacy"):
+            attempts = session.get_config_variable("max_attempts")
+            options["retries"] = {"mode": "standard", **({} if attempts else {"total_max_attempts": 5})}
+        keys: dict[str, Any] = {}
+        if self.target.credentials:
+            # Loopback only, so not through a proxy either.
+            options["proxies"] = {}
+            keys = dict(zip(("aws_access_key_id", "aws_secret_access_key"), self.target.credentials, strict=True))
+        endpoint = self.target.endpoint or (self.target.ec2_endpoint if service == "ec2" else None)
+        return session.create_client(
+            service, region_name=region, endpoint_url=endpoint, config=Config(**options), **keys
+        )
+
+    @cached_property
+    def botocore_session(self) -> Any:
+        """The session behind boto3's: one for the account, since a further one costs as much as the first client."""
+        with self._lock:
+            import boto3
+
+            if not self.target.isolated:
+                return boto3.Session(profile_name=self.profile)._session
+            import botocore.session
+
+            session = botocore.session.Session()
+            for name in ("config_file", "credentials_file"):
+                session.set_config_variable(name, os.devnull)
+            session.set_config_variable("profile", None)
+            return session
+
+    # The cached list of regions
+
+    @cached_property
+    def _regions_file(self) -> Path | None:
+        if self.cache_dir is None:
+            return None
+        session = self.botocore_session
+        # What settles which account it is, without asking for credentials: that may prompt, or take a while.
+        about = [
+            self.profile,
+            self.target.endpoint,
+            self.target.ec2_endpoint,
+            None if self.target.isolated else session.get_scoped_config(),
+            self.known_by,
+        ]
+        digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()[:16]
+        return self.cache_dir / f"regions-{digest}.json"
+
+    def _cached_regions(self) -> dict[str, str] | None:
+        file = self._regions_file
+        if file is None:
+            return None
+        try:
+            age = datetime.now(timezone.utc).timestamp() - file.stat().st_mtime
+            known = json.loads(file.read_text())
+        except (OSError, ValueError):
+            return None
+        if not 0 <= age < REGIONS_LAST or not isinstance(known, dict) or not known:
+            return None
+        return {str(name): str(status) for name, status in known.items()}
+
+    def _remember_regions(self, found: Mapping[str, str]) -> None:
+        if self._regions_file is not None:
+            write_cache(self._regions_file, json.dumps(found))
+
+
+def write_cache(file: Path, text: str) -> None:
+    """Put ``text`` there in one step, or nothing where that can't be done: a cache is a convenience."""
+    import contextlib
+    import tempfile
+
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, name = tempfile.mkstemp(dir=file.parent)
+        try:
+            with os.fdopen(handle, "w") as stream:
+                stream.write(text)
+            os.replace(name, file)
+        except OSError:
+            os.unlink(name)
+
+
+@dataclass(frozen=True)
+class Client:
+    """One service in one region of one account. Answers are as boto3 gives them; errors are botocore's."""
+
+    account: Account
+    region: str
+    service: str = "ec2"
+
+    @property
+    def profile(self) -> str | None:
+        """The profile it belongs to."""
+        return self.account.profile
+
+    def call(self, operation: str, **params: Any) -> dict[str, Any]:
+        """Call ``operation`` (``StartInstances``) with botocore's retries. Parameters that are None are left out."""
+        return self._send(self.account.make(self.region, self.service), operation, params)
+
+    def call_once(self, operation: str, **params: Any) -> dict[str, Any]:
+        """The same without the SDK's retries: for what has no idempotency token, where a lost answer must be looked
+        into before it is sent again (CopySnapshot, AllocateAddress)."""
+        return self._send(self.account.make(self.region, self.service, patient=False), operation, params)
+
+    def pages(self, operation: str, items: str, **params: Any) -> Iterator[list[Raw]]:
+        """The elements at ``items`` (``Reservations[].Instances[]``) page by page, following NextToken."""
+        for found, _ in self.pages_and_more(operation, items, **params):
+            yield found
+
+    def pages_and_more(self, operation: str, items: str, **params: Any) -> Iterator[tuple[list[Raw], bool]]:
+        """As :meth:`pages`, with whether there is a further page."""
+        read = pick(items)
+        token: str | None = None
+        while True:
+            answer = self.call(operation, **params, **({"NextToken": token} if token else {}))
+            # An empty token ends it as well as none: both have been seen.
+            token = answer.get("NextToken") or None
+            yield read(answer), token is not None
+            if token is None:
+                return
+
+    def all(self, operation: str, items: str, **params: Any) -> list[Raw]:
+        """The elements of all pages."""
+        return [each for page in self.pages(operation, items, **params) for each in page]
+
+    def sibling(self, *, service: str | None = None, region: str | None = None) -> Client:
+        """Another service or region of the same account."""
+        return Client(self.account, region or self.region, service or self.service)
+
+    @staticmethod
+    def _send(boto: Any, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        from botocore import xform_name
+
+        given = {name: value for name, value in params.items() if value is not None}
+        answer: dict[str, Any] = getattr(boto, xform_name(operation))(**given)
+        return answer
+
+
+def code_of(error: BaseException) -> str | None:
+    """The code of an AWS error (``InvalidInstanceID.NotFound``); None for any other error."""
+    response = getattr(error, "response", None)
+    if not isinstance(response, Mapping):
+        return None
+    code = response.get("Error", {}).get("Code")
+    return str(code) if code else None
+
+
+def profiles(patterns: Sequence[str]) -> list[str]:
+    """The configured profiles that the names and globs mean, in order. Raises UsageError for one that means none."""
+    import botocore.session
+
+    known = botocore.session.Session().available_profiles
+    found: list[str] = []
+    for wanted in patterns:
+        matching = [name for name in known if fnmatch.fnmatchcase(name, wanted)]
+        if not matching:
+            hint = nearest(wanted, known) if known else "no profiles are configured; run 'aws configure'"
+            raise UsageError(f"unknown profile {wanted!r}", hint=hint)
+        found += [name for name in matching if name not in found]
+    return found
