@@ -1,0 +1,26 @@
+"""What became of one target of a verb."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic
+
+from ectwo_cli.model import R
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[R]):
+    """``action`` says what was done (``started``, ``unchanged``); ``error`` why it was not, with EC2's ``code``.
+
+    ``item`` is as it is afterwards, or as it was last seen.
+    """
+
+    item: R
+    action: str | None
+    error: str | None = None
+    code: str | None = None
+    hint: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        return self.error is not None

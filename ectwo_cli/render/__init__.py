@@ -1,0 +1,1 @@
+"""What people and programs get to see. rich lives here and nowhere else; AWS is not known here."""
