@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from ectwo_cli.errors import UsageError, nearest
 
-KEYS: Mapping[str, tuple[type, str]] = {
+KEYS: Mapping[str, tuple[type[Any], str]] = {
     "regions": (list, "regions that a search is limited to: names, globs"),
     "output": (str, "the format of results, as with -o"),
     "columns": (dict, 'columns of a resource\'s table, as in columns.instances = ["name", "id"]'),
@@ -83,9 +84,9 @@ def _home(environ: Mapping[str, str], variable: str, default: str) -> Path:
 
 def _parse(text: str, path: Path) -> dict[str, Any]:
     # Reading TOML takes a few milliseconds of import, for those who have a file.
-    try:
+    if sys.version_info >= (3, 11):
         import tomllib
-    except ModuleNotFoundError:  # Python 3.10
+    else:
         import tomli as tomllib
 
     try:
@@ -96,8 +97,8 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
         if key not in KEYS:
             raise UsageError(f"{path}, line {_line(text, key)}: unknown key {key!r}", hint=nearest(key, KEYS))
         if not isinstance(value, KEYS[key][0]):
-            names = {list: "a list", str: "a text", dict: "a table"}
-            raise UsageError(f"{path}, line {_line(text, key)}: {key} has to be {names[KEYS[key][0]]}: {KEYS[key][1]}")
+            wanted = {"list": "a list", "str": "a text", "dict": "a table"}[KEYS[key][0].__name__]
+            raise UsageError(f"{path}, line {_line(text, key)}: {key} has to be {wanted}: {KEYS[key][1]}")
         if isinstance(value, list) and not all(isinstance(each, str) for each in value):
             raise UsageError(f"{path}, line {_line(text, key)}: {key} has to be a list of texts")
     for plural, names in data.get("columns", {}).items():

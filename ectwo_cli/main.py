@@ -1,1 +1,184 @@
-def run() -> None: ...
+"""The command tree, and the program's only ``try``.
+
+Only the group and the verb that are called are built: building all of them takes longer than most calls to EC2.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ectwo_cli import __version__
+
+if TYPE_CHECKING:
+    import typer
+
+    from ectwo_cli.render.screen import Screen
+
+
+@dataclass(frozen=True)
+class Command:
+    """A group of verbs: ``module`` holds its ``app``."""
+
+    module: str
+    help: str
+
+
+GROUPS = {
+    "regions": Command("ectwo_cli.commands.regions", "Regions, and whether they are enabled."),
+    "instances": Command("ectwo_cli.commands.instances", "Find, launch, start, stop and change instances."),
+}
+
+HELP = """Amazon EC2 in all regions at once.
+
+\b
+  ectwo instances find --state running
+  ectwo instances find --tag env=dev --json | jq -r '.[].id'
+  ectwo instances show web-1 public_ip
+
+Searches ask every region that is enabled for the account; -r narrows. TARGETs are IDs, names, or REGION/ID.
+'ectwo GROUP --help' lists the verbs of a group, 'ectwo GROUP VERB --help' its options.
+"""
+
+EXIT_CODES = """Exit codes: 0 done; 1 failed; 2 usage; 3 not found; 4 credentials; 6 partly done; 8 still going on;
+10 declined; 130 Ctrl-C."""
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(argv: Sequence[str], screen: Screen | None = None) -> int:
+    """Run ``ectwo`` with these arguments; gives the exit code. Never raises, but for defects under ``--debug``."""
+    if list(argv) == ["--version"]:
+        print(f"ectwo {__version__}")  # noqa: T201 - before anything is imported
+        return 0
+    import os
+
+    if "_ECTWO_COMPLETE" in os.environ:
+        return _complete(os.environ)
+    from ectwo_cli.render.screen import Screen
+
+    screen = screen or Screen(sys.stdin, sys.stdout, sys.stderr, os.environ)
+    debug = "--debug" in argv[: argv.index("--")] if "--" in argv else "--debug" in argv
+    try:
+        return _run(_reordered(argv), screen)
+    except BaseException as error:
+        from ectwo_cli import failure
+
+        if debug and not isinstance(error, SystemExit):
+            failure.trace(error, screen)
+        return failure.report(error, screen)
+
+
+def _run(argv: Sequence[str], screen: Screen) -> int:
+    from datetime import datetime, timezone
+
+    from ectwo_cli import config
+    from ectwo_cli.expand import Program
+
+    program = Program(screen, config.load(screen.environ), datetime.now(timezone.utc))
+    if "--debug" in argv:
+        from ectwo_cli.aws import debug
+
+        debug.to(screen)
+    code = tree(argv).main(list(argv), prog_name="ectwo", standalone_mode=False, obj=program)
+    return code if isinstance(code, int) else 0
+
+
+def tree(words: Sequence[str]) -> Any:
+    """The command tree for a command line, as a Click group: whole in names, built only where the words lead."""
+    import typer
+
+    named = [word for word in words if not word.startswith("-")]
+    group = named[0] if named else ""
+    root = typer.Typer(**_settings(HELP))
+
+    @root.callback(epilog=EXIT_CODES)
+    def options(version: bool = typer.Option(False, "--version", help="Show the version.", is_eager=True)) -> None:
+        if version:
+            print(f"ectwo {__version__}")  # noqa: T201
+            raise typer.Exit
+
+    for name, command in GROUPS.items():
+        if name == group:
+            app = _group(command, named[1] if len(named) > 1 else "")
+        else:
+            app = typer.Typer(**_settings(command.help))
+        root.add_typer(app, name=name)
+    return typer.main.get_command(root)
+
+
+def verbs(group: str) -> dict[str, Any]:
+    """The commands of a group by name: Typer's declarations, not built."""
+    import importlib
+
+    app: typer.Typer = importlib.import_module(GROUPS[group].module).app
+    found = {}
+    for each in app.registered_commands:
+        assert each.callback is not None
+        found[each.name or each.callback.__name__.strip("_").replace("_", "-")] = each
+    return found
+
+
+def _group(command: Command, verb: str) -> typer.Typer:
+    import importlib
+    import inspect
+
+    import typer
+
+    from ectwo_cli.expand import expand
+    from ectwo_cli.help import HelpCommand
+
+    app = typer.Typer(**_settings(command.help))
+    source: typer.Typer = importlib.import_module(command.module).app
+    for each in source.registered_commands:
+        assert each.callback is not None
+        name = each.name or each.callback.__name__.strip("_").replace("_", "-")
+        text = inspect.getdoc(each.callback)
+        if name == verb:
+            settings = each.context_settings or {}
+            app.command(
+                name, cls=HelpCommand, help=text, context_settings={**settings, **HELP_NAMES}, hidden=each.hidden
+            )(expand(each.callback))
+        else:
+            app.command(name, help=text, hidden=each.hidden)(_nothing)
+    return app
+
+
+HELP_NAMES = {"help_option_names": ["-h", "--help"]}
+
+
+def _nothing() -> None:
+    """Stands for a verb that was not called."""
+
+
+def _settings(text: str) -> dict[str, Any]:
+    return {
+        "help": text,
+        "no_args_is_help": True,
+        "add_completion": False,
+        "rich_markup_mode": None,
+        "pretty_exceptions_enable": False,
+        "context_settings": HELP_NAMES,
+    }
+
+
+def _reordered(argv: Sequence[str]) -> list[str]:
+    """Options in front of the group go behind the verb: people do write ``ectwo -r us-east-1 instances find``."""
+    words = list(argv)
+    at = next((index for index, word in enumerate(words) if word in GROUPS), 0)
+    front, rest = words[:at], words[at:]
+    if not front or not all(word.startswith("-") or index for index, word in enumerate(front)):
+        return words
+    if "--" in rest:
+        end = rest.index("--")
+        return [*rest[:end], *front, *rest[end:]]
+    return [*rest, *front]
+
+
+def _complete(environ: Any) -> int:
+    return 0

@@ -76,7 +76,8 @@ class Kind:
     ``items`` is the path to the elements in the answer of ``operation``; ``page_size`` the largest MaxResults that
     EC2 takes, None where it does not page. ``lookup`` are the properties that a TARGET may name beside the ID.
     ``hidden`` are values that a search leaves out unless asked for (``state``: ``terminated``).
-    ``created`` is the property that ``--older-than`` compares.
+    ``created`` is the property that ``--older-than`` compares. ``owned`` are the parameters that keep a search to what
+    the account owns; a lookup by ID does without.
     """
 
     noun: str
@@ -89,6 +90,7 @@ class Kind:
     lookup: tuple[str, ...]
     hidden: Mapping[str, str]
     created: str | None
+    owned: Mapping[str, Any]
 
 
 def column(
@@ -142,10 +144,21 @@ def resource(
     lookup: Sequence[str] = ("name",),
     hidden: Mapping[str, str] | None = None,
     created: str | None = None,
+    owned: Mapping[str, Any] | None = None,
 ) -> Callable[[C], C]:
     """Make the class a resource: a frozen dataclass with slots that knows its :class:`Kind`."""
     kind = Kind(
-        noun, plural or f"{noun}s", id_prefix, operation, items, page_size, id, tuple(lookup), hidden or {}, created
+        noun=noun,
+        plural=plural or f"{noun}s",
+        id_prefix=id_prefix,
+        operation=operation,
+        items=items,
+        page_size=page_size,
+        id=id,
+        lookup=tuple(lookup),
+        hidden=hidden or {},
+        created=created,
+        owned=owned or {},
     )
 
     def declare(cls: C) -> C:

@@ -117,6 +117,7 @@ def _of_response(response: Mapping[str, Any], decode: Callable[[str], str | None
 
 def _of_class(error: BaseException) -> EctwoError:
     import botocore.exceptions as aws
+    from botocore.parsers import ResponseParserError
 
     text = str(error)
     if isinstance(error, aws.ProfileNotFound):
@@ -133,7 +134,7 @@ def _of_class(error: BaseException) -> EctwoError:
         return EctwoError(text, hint="check HTTPS_PROXY and NO_PROXY")
     if isinstance(error, (aws.EndpointConnectionError, aws.ConnectTimeoutError, aws.HTTPClientError)):
         return EctwoError(text, hint="check the network, the region's name and --endpoint-url")
-    if isinstance(error, aws.ResponseParserError):
+    if isinstance(error, ResponseParserError):
         return EctwoError("the endpoint's answer is not EC2's", hint="check --endpoint-url and AWS_ENDPOINT_URL_EC2")
     if isinstance(error, (aws.ParamValidationError, aws.InvalidRegionError)):
         return UsageError(text)

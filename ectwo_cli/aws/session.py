@@ -29,7 +29,7 @@ REGIONS_LAST = 24 * 3600
 
 
 @dataclass(frozen=True)
-class Target:
+class Route:
     """Where requests go, when not to AWS as the user's own settings say.
 
     ``ec2_endpoint`` is for EC2 alone, ``endpoint`` for every service. With ``credentials`` (key ID, secret) nothing of
@@ -55,7 +55,7 @@ class Account:
     """
 
     profile: str | None
-    target: Target = field(default_factory=Target)
+    route: Route = field(default_factory=Route)
     region: str | None = None
     cache_dir: Path | None = None
     known_by: Sequence[str | None] = ()
@@ -74,7 +74,7 @@ class Account:
     @cached_property
     def default_region(self) -> str | None:
         """AWS_REGION, AWS_DEFAULT_REGION, or the profile's region; None when nothing says it."""
-        if self.region or self.target.isolated:
+        if self.region or self.route.isolated:
             return self.region
         found: str | None = self.botocore_session.get_config_variable("region")
         return found
@@ -94,8 +94,13 @@ class Account:
                 raise
             names = self.botocore_session.get_available_regions("ec2")
             return dict.fromkeys(names, "unknown")
-        found = {each["RegionName"]: each.get("OptInStatus", "opt-in-not-required") for each in answer["Regions"]}
-        self._remember_regions(found)
+        return self.learn_regions(answer["Regions"])
+
+    def learn_regions(self, answer: Sequence[Raw]) -> Mapping[str, str]:
+        """Take what DescribeRegions says of all regions for the list that is believed for a day."""
+        found = {each["RegionName"]: each.get("OptInStatus", "opt-in-not-required") for each in answer}
+        if self._regions_file is not None:
+            write_cache(self._regions_file, json.dumps(found))
         return found
 
     def make(self, region: str, service: str, *, patient: bool = True) -> Any:
@@ -117,11 +122,11 @@ class Account:
             attempts = session.get_config_variable("max_attempts")
             options["retries"] = {"mode": "standard", **({} if attempts else {"total_max_attempts": 5})}
         keys: dict[str, Any] = {}
-        if self.target.credentials:
+        if self.route.credentials:
             # Loopback only, so not through a proxy either.
             options["proxies"] = {}
-            keys = dict(zip(("aws_access_key_id", "aws_secret_access_key"), self.target.credentials, strict=True))
-        endpoint = self.target.endpoint or (self.target.ec2_endpoint if service == "ec2" else None)
+            keys = dict(zip(("aws_access_key_id", "aws_secret_access_key"), self.route.credentials, strict=True))
+        endpoint = self.route.endpoint or (self.route.ec2_endpoint if service == "ec2" else None)
         return session.create_client(
             service, region_name=region, endpoint_url=endpoint, config=Config(**options), **keys
         )
@@ -132,7 +137,7 @@ class Account:
         with self._lock:
             import boto3
 
-            if not self.target.isolated:
+            if not self.route.isolated:
                 return boto3.Session(profile_name=self.profile)._session
             import botocore.session
 
@@ -152,9 +157,9 @@ class Account:
         # What settles which account it is, without asking for credentials: that may prompt, or take a while.
         about = [
             self.profile,
-            self.target.endpoint,
-            self.target.ec2_endpoint,
-            None if self.target.isolated else session.get_scoped_config(),
+            self.route.endpoint,
+            self.route.ec2_endpoint,
+            None if self.route.isolated else session.get_scoped_config(),
             self.known_by,
         ]
         digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()[:16]
@@ -172,10 +177,6 @@ class Account:
         if not 0 <= age < REGIONS_LAST or not isinstance(known, dict) or not known:
             return None
         return {str(name): str(status) for name, status in known.items()}
-
-    def _remember_regions(self, found: Mapping[str, str]) -> None:
-        if self._regions_file is not None:
-            write_cache(self._regions_file, json.dumps(found))
 
 
 def write_cache(file: Path, text: str) -> None:
@@ -240,6 +241,10 @@ class Client:
     def sibling(self, *, service: str | None = None, region: str | None = None) -> Client:
         """Another service or region of the same account."""
         return Client(self.account, region or self.region, service or self.service)
+
+    def whole(self) -> Client:
+        """The same, whose answers hold everything that EC2 sends and not only what properties are read from."""
+        return self
 
     @staticmethod
     def _send(boto: Any, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
