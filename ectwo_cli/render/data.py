@@ -127,7 +127,9 @@ def _yaml(value: Any) -> str:
 
     def text(dumper: Any, data: str) -> Any:
         style = '"' if CONTROLS.search(data) else None
-        return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+        # YAML has no way to say a lone surrogate.
+        sayable = data.encode("utf-8", "backslashreplace").decode("utf-8") if style else data
+        return dumper.represent_scalar("tag:yaml.org,2002:str", sayable, style=style)
 
     Dumper.add_representer(str, text)
     dumped = yaml.dump(json_native(value), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=1_000_000)

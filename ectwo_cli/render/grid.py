@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from ectwo_cli.render.text import escaped
 from ectwo_cli.render.values import ABSENT, human, state_style
 from ectwo_cli.render.view import Field
 
@@ -34,9 +35,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Layout:
-    """``fields`` that fit, their ``widths``, the ``gap`` between; ``dropped`` are those that do not."""
+    """``fields`` that fit, under ``titles``, their ``widths``, the ``gap`` between; ``dropped`` are those that do not.
+
+    ``headings`` are columns that stand over their rows; ``short`` makes ages short.
+    """
 
     fields: tuple[Field, ...]
+    titles: tuple[str, ...]
     widths: tuple[int, ...]
     gap: int
     short: bool
@@ -63,33 +68,51 @@ ATTEMPTS = (
     Attempt(gap=1, short=True, grouped=False, tight=True),
 )
 
+WORTH_SQUEEZING = 8
+"""So many columns are squeezed before one is left out; of more (``wide``), the last ones are left out first."""
+
 
 def layout(fields: Sequence[Field], items: Sequence[Any], width: int, now: datetime, *, header: bool = True) -> Layout:
     """The roomiest layout that fits ``width``; as a last resort, without the last columns."""
-    shapes = {short: [_measure(each, items, now, short, header) for each in fields] for short in (False, True)}
+    titles = {short: _titles(fields, short) for short in (False, True)}
+    shapes = {
+        short: [
+            _measure(field, title if header else "", items, now, short)
+            for field, title in zip(fields, titles[short], strict=True)
+        ]
+        for short in (False, True)
+    }
     groupable = _groupable(fields, items)
-    kept = len(fields)
-    while True:
+
+    def made(first: int, kept: int, widths: tuple[int, ...], gap: int, short: bool) -> Layout:
+        dropped = tuple(each.name for each in fields[kept:])
+        return Layout(
+            tuple(fields[first:kept]), titles[short][first:kept], widths, gap, short, tuple(fields[:first]), dropped
+        )
+
+    for kept in range(len(fields), 0, -1):
         for attempt in ATTEMPTS:
             first = groupable if attempt.grouped else 0
-            if (attempt.grouped and not groupable) or first >= kept:
+            if (attempt.grouped and not 0 < groupable < kept) or (attempt.tight and kept > WORTH_SQUEEZING):
                 continue
             widths = _fit(shapes[attempt.short][first:kept], width, attempt)
             if widths is not None:
-                return Layout(
-                    tuple(fields[first:kept]),
-                    widths,
-                    attempt.gap,
-                    attempt.short,
-                    tuple(fields[:first]),
-                    tuple(each.name for each in fields[kept:]),
-                )
-        if kept == 1:
-            # Not even one column fits; it is shown all the same.
-            return Layout(
-                tuple(fields[:1]), (shapes[True][0].natural,), 1, True, (), tuple(each.name for each in fields[1:])
-            )
-        kept -= 1
+                return made(first, kept, widths, attempt.gap, attempt.short)
+    # Not even one column fits; it is shown all the same.
+    return made(0, 1, (shapes[True][0].natural,), 1, True)
+
+
+def _titles(fields: Sequence[Field], short: bool) -> tuple[str, ...]:
+    """The properties' own names, which are what ``--columns`` and ``--sort`` take; but ages are short."""
+    one_age = sum(each.is_time for each in fields) == 1
+
+    def title(field: Field) -> str:
+        if not short or not field.is_time:
+            # Names of tags are data.
+            return escaped(field.name)
+        return "age" if one_age else field.name.removesuffix("_at")
+
+    return tuple(title(each) for each in fields)
 
 
 @dataclass(frozen=True)
@@ -101,8 +124,8 @@ class Shape:
     least: int
 
 
-def _measure(field: Field, items: Sequence[Any], now: datetime, short: bool, header: bool) -> Shape:
-    head = measure(title(field, short)) if header else 0
+def _measure(field: Field, title: str, items: Sequence[Any], now: datetime, short: bool) -> Shape:
+    head = measure(title)
     body = max((measure(human(field.get(item), now, short=short)) for item in items), default=0)
     natural = max(head, body, 1)
     if field.is_id or field.is_time or field.is_number:
@@ -113,13 +136,6 @@ def _measure(field: Field, items: Sequence[Any], now: datetime, short: bool, hea
 # By name, since what people look for most is cut last.
 COMFORTABLE = {"name": 12, "state": 13, "type": 12}
 LEAST = {"name": 8, "state": 8, "type": 8}
-
-
-def title(field: Field, short: bool) -> str:
-    """The header: the property's own name, which is what ``--columns`` and ``--sort`` take; cut where ages are."""
-    if short and field.is_time:
-        return field.name.removesuffix("_at")[:5]
-    return field.name
 
 
 def _fit(shapes: Sequence[Shape], width: int, attempt: Attempt) -> tuple[int, ...] | None:
@@ -171,7 +187,7 @@ class Grid:
     def lines(self) -> Iterator[list[Cell]]:
         """The lines as pieces of text with a style; each piece padded, the last one not."""
         if self.header:
-            first = [Cell(title(each, self.layout.short), "bold") for each in self.layout.fields]
+            first = [Cell(each, "bold") for each in self.layout.titles]
             yield self._line(first, Cell(" ") if self.mark else None)
         before: tuple[Any, ...] | None = None
         for item in self.items:

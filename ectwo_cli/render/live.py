@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -17,7 +18,7 @@ from ectwo_cli.render.text import cell
 from ectwo_cli.render.view import Field, View, fields, names
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderResult
 
 STREAMED = ("table", "wide", "tsv", "csv", "jsonl")
 
@@ -48,7 +49,10 @@ def watch(screen: Screen, view: View[R], snapshots: Iterable[Sequence[R]], query
 
 
 def changes(before: Sequence[R] | None, after: Sequence[R], fields: Sequence[Field]) -> list[Change[R]]:
-    """The items of ``after``, in their order, each with what became of it; then those of ``before`` that are gone."""
+    """The items of ``after``, in their order, each with what became of it; then those of ``before`` that are gone.
+
+    What is there from the beginning (``before`` None) has not been added.
+    """
     old = {_key(item): item for item in before or ()}
     made: list[Change[R]] = []
     for item in after:
@@ -79,35 +83,62 @@ _MARKS = {
 def _redraw(
     screen: Screen, view: View[R], chosen: Sequence[Field], snapshots: Iterable[Sequence[R]], query: Query[R]
 ) -> None:
+    from rich.console import ConsoleDimensions
     from rich.live import Live
     from rich.text import Text
 
     from ectwo_cli.render.console import out_console
 
     console = out_console(screen)
+    live = Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
     before: list[R] | None = None
-    with Live(
-        console=console,
-        auto_refresh=False,
-        redirect_stdout=False,
-        redirect_stderr=False,
-        vertical_overflow="crop",
-    ) as live:
-        same_terminal = screen.err_is_terminal
-        if same_terminal:
+    with _no_echo(screen), live:
+        if screen.err_is_terminal:
             screen.above = lambda line: console.print(Text.from_ansi(line))
         try:
             for snapshot in snapshots:
                 after = query.order(snapshot)
-                console.size = (screen.width, screen.height)
-                live.update(_frame(screen, view, chosen, changes(before, after, chosen)), refresh=True)
+                found = _in_place(changes(before, after, chosen), query)
+                # The terminal may have been resized.
+                console.size = ConsoleDimensions(screen.width, screen.height)
+                live.update(Frame(screen, view, chosen, found, screen.clock()), refresh=True)
                 before = after
         finally:
             screen.above = None
 
 
-def _frame(screen: Screen, view: View[R], chosen: Sequence[Field], found: Sequence[Change[R]]) -> RenderableType:
-    return Frame(screen, view, chosen, found, screen.clock())
+def _in_place(found: Sequence[Change[R]], query: Query[R]) -> list[Change[R]]:
+    """Those that are gone, once more where they stood."""
+    if all(each.kind != "removed" for each in found):
+        return list(found)
+    by_item = {id(each.item): each for each in found}
+    unlimited = replace(query, limit=None, one=False)
+    return [by_item[id(item)] for item in unlimited.order(each.item for each in found)]
+
+
+@contextlib.contextmanager
+def _no_echo(screen: Screen) -> Iterator[None]:
+    """What is typed meanwhile must not be written into the table."""
+    try:
+        import termios
+    except ImportError:
+        # Windows.
+        yield
+        return
+    try:
+        fd = screen.stdin.fileno()
+        saved = termios.tcgetattr(fd)
+    except (OSError, ValueError, AttributeError, termios.error):
+        # Not a terminal.
+        yield
+        return
+    silent = list(saved)
+    silent[3] &= ~termios.ECHO
+    try:
+        termios.tcsetattr(fd, termios.TCSADRAIN, silent)
+        yield
+    finally:
+        termios.tcsetattr(fd, termios.TCSADRAIN, saved)
 
 
 @dataclass(frozen=True)
@@ -122,10 +153,9 @@ class Frame(Generic[R]):
 
     def lines(self) -> Iterator[list[Cell]]:
         present = sum(each.kind != "removed" for each in self.found)
-        shown = list(self._by_place())
         outer = [Field(each.name, each.type, _of_item(each), each.is_id) for each in self.chosen]
-        plan = layout(outer, shown, self.screen.width - 2, self.now, header=self.view.header)
-        table = list(Grid(plan, shown, self.now, self.view.header, _style, lambda each: _MARKS[each.kind]).lines())
+        plan = layout(outer, self.found, self.screen.width - 2, self.now, header=self.view.header)
+        table = list(Grid(plan, self.found, self.now, self.view.header, _style, lambda each: _MARKS[each.kind]).lines())
         room = max(self.screen.height - 2, 1)
         yield from table[:room]
         noun = self.view.cls.kind
@@ -136,10 +166,7 @@ class Frame(Generic[R]):
             footer += f", without {', '.join(plan.dropped)}"
         yield [Cell(footer + " (Ctrl-C ends)", "dim")]
 
-    def _by_place(self) -> Iterator[Change[R]]:
-        yield from self.found
-
-    def __rich_console__(self, console: Any, options: Any) -> Any:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield from segments(self.lines())
 
 

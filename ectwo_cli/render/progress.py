@@ -93,8 +93,10 @@ class Waits:
         if len(targets) > height:
             shown = [each for each in targets if each.ok is None][: height - 1]
         labels = [escaped(each.label) for each in shown]
-        left = min(max(map(measure, labels), default=0), max(width // 2, 10))
         states = max((measure(escaped(each.state)) for each in shown), default=0)
+        left = min(
+            max(map(measure, labels), default=0), max(width - states - len("⠋ ") - len("  ") - len("  00m00s"), 10)
+        )
         for target, label in zip(shown, labels, strict=True):
             yield self._line(target, cut(label, left), left, states, now, width)
         if len(shown) < len(targets):
@@ -119,7 +121,7 @@ class Waits:
             Cell(" " * (states - measure(state)) + f"  {spent:>6}", "dim"),
         ]
         room = width - sum(measure(cell.text) for cell in made) - 2
-        if target.detail and room > 3:
+        if target.detail and not target.ok and room > 3:
             made.append(Cell("  " + cut(escaped(target.detail), room), "dim"))
         return made
 

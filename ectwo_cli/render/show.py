@@ -253,7 +253,7 @@ def _colored_tsv(screen: Screen, chosen: Sequence[Field], items: Sequence[Any], 
         return f"\x1b[{code}m{text}\x1b[0m" if code else text
 
     if header:
-        screen.write("\t".join(f"\x1b[1m{each.name}\x1b[0m" for each in chosen) + "\n")
+        screen.write("\t".join(f"\x1b[1m{escaped(each.name)}\x1b[0m" for each in chosen) + "\n")
     for item in items:
         screen.write("\t".join(colored(each, item) for each in chosen) + "\n")
     screen.flush()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -84,12 +84,27 @@ def check_query(query: str | None, format: str) -> None:
     if format not in ("json", "yaml"):
         raise UsageError(f"--query is for json and yaml, not for {format}", hint="add -o json")
     import jmespath
+    from jmespath.functions import Functions
 
     try:
-        jmespath.compile(query)
+        parsed = jmespath.compile(query).parsed
     except jmespath.exceptions.JMESPathError as error:
         reason = str(error).splitlines()[0].rstrip(":")
         raise UsageError(f"bad JMESPath in --query {query!r}: {reason}") from None
+    # jmespath itself finds these out only when it gets to them, which is after everything was asked of EC2.
+    good = Functions().FUNCTION_TABLE
+    for name in _functions(parsed):
+        if name not in good:
+            raise UsageError(f"bad JMESPath in --query {query!r}: no function {name!r}", hint=nearest(name, good))
+
+
+def _functions(node: Any) -> Iterator[str]:
+    # The children of a slice are numbers.
+    if isinstance(node, Mapping):
+        if node["type"] == "function_expression":
+            yield node["value"]
+        for child in node["children"]:
+            yield from _functions(child)
 
 
 def split_columns(given: Sequence[str] | None) -> tuple[str, ...] | None:
