@@ -108,3 +108,43 @@ class _Message(Generic[T]):
     kind: str
     value: T
     taken: threading.Event | None
+
+
+class Workers(Generic[T]):
+    """A thread for each place, which does one job there after the other; answers come in one queue.
+
+    They are daemons: an answer that takes long never holds up the end of the program.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, queue.SimpleQueue[Callable[[], T]]] = {}
+        self._inbox: queue.SimpleQueue[tuple[str, T | None, BaseException | None] | None] = queue.SimpleQueue()
+
+    def begin(self, place: str, job: Callable[[], T]) -> None:
+        """Do ``job`` at ``place``, after what is to be done there already."""
+        if place not in self._jobs:
+            self._jobs[place] = queue.SimpleQueue()
+            threading.Thread(target=self._work, args=(place, self._jobs[place]), daemon=True).start()
+        self._jobs[place].put(job)
+
+    def collect(self, patience: float) -> list[tuple[str, T | None, BaseException | None]]:
+        """What has come in, as (place, value, error); waits at most ``patience`` seconds for the first one."""
+        found = []
+        try:
+            found.append(self._inbox.get(timeout=max(0.0, patience)))
+            while True:
+                found.append(self._inbox.get_nowait())
+        except queue.Empty:
+            return [answer for answer in found if answer is not None]
+
+    def wake(self) -> None:
+        """End a :meth:`collect` that waits. Safe in a signal handler."""
+        self._inbox.put(None)
+
+    def _work(self, place: str, jobs: queue.SimpleQueue[Callable[[], T]]) -> None:
+        while True:
+            job = jobs.get()
+            try:
+                self._inbox.put((place, job(), None))
+            except BaseException as error:
+                self._inbox.put((place, None, error))
