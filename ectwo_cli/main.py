@@ -59,7 +59,10 @@ def main(argv: Sequence[str], screen: Screen | None = None) -> int:
     import os
 
     if "_ECTWO_COMPLETE" in os.environ:
-        return _complete(os.environ)
+        from ectwo_cli import shells
+
+        sys.stdout.write(shells.answer(argv, os.environ))
+        return 0
     from ectwo_cli.render.screen import Screen
 
     screen = screen or Screen(sys.stdin, sys.stdout, sys.stderr, os.environ)
@@ -97,11 +100,21 @@ def tree(words: Sequence[str]) -> Any:
     group = named[0] if named else ""
     root = typer.Typer(**_settings(HELP))
 
-    @root.callback(epilog=EXIT_CODES)
-    def options(version: bool = typer.Option(False, "--version", help="Show the version.", is_eager=True)) -> None:
-        if version:
-            print(f"ectwo {__version__}")  # noqa: T201
-            raise typer.Exit
+    @root.callback(epilog=EXIT_CODES, invoke_without_command=True)
+    def options(
+        version: bool = typer.Option(False, "--version", help="Show the version."),
+        completion: str = typer.Option(
+            None, "--completion", metavar="SHELL", help="Print the completion for bash, zsh, fish or powershell."
+        ),
+    ) -> None:
+        if completion:
+            from ectwo_cli import shells
+
+            if completion not in shells.SCRIPTS:
+                raise typer.BadParameter(f"{completion!r} is none of {', '.join(shells.SCRIPTS)}")
+            sys.stdout.write(shells.SCRIPTS[completion][1])
+        elif version:
+            sys.stdout.write(f"ectwo {__version__}\n")
 
     for name, command in GROUPS.items():
         if name == group:
@@ -178,7 +191,3 @@ def _reordered(argv: Sequence[str]) -> list[str]:
         end = rest.index("--")
         return [*rest[:end], *front, *rest[end:]]
     return [*rest, *front]
-
-
-def _complete(environ: Any) -> int:
-    return 0

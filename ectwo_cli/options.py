@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -385,10 +385,23 @@ class Listing(Search[R]):
 
         asked = given or self.query
         results = search.everywhere(self.clients() if clients is None else clients, asked, how)
-        shown = show(self.screen, view.view(profiles=self.several_profiles, columns=columns), results, asked)
+        pages = self._remembered(results)
+        shown = show(self.screen, view.view(profiles=self.several_profiles, columns=columns), pages, asked)
         results.check()
         if shown == 0 and (self.one_ or self.fail_empty):
             raise NotFound(f"no {self.resource.kind.noun} matched")
+
+    def _remembered(self, pages: Iterable[Page[R]]) -> Iterable[Page[R]]:
+        """The pages; names and IDs on them are kept for the shell's TAB, when somebody sits at a terminal."""
+        if not self.screen.err_is_terminal:
+            return pages
+        return complete.remember(
+            pages,
+            self.resource,
+            self.program.settings.environ,
+            sandbox=self.in_sandbox,
+            profiles=self.profile,
+        )
 
     def among_regions(self, name: str) -> Query[R]:
         """The query for resources that are regions: --region and --exclude-region are conditions on ``name``."""
