@@ -87,7 +87,7 @@ def _run(argv: Sequence[str], screen: Screen) -> int:
     if "--debug" in argv:
         from ectwo_cli.aws import debug
 
-        debug.to(screen)
+        debug.to(screen.stderr)
     code = tree(argv).main(list(argv), prog_name="ectwo", standalone_mode=False, obj=program)
     return code if isinstance(code, int) else 0
 

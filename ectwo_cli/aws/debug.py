@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from ectwo_cli.render.screen import Screen
+from typing import TextIO
 
 SECRETS = (
     # A private key, whole.
@@ -37,9 +34,9 @@ class _Redacting(logging.Formatter):
         return redacted(super().format(record))
 
 
-def to(screen: Screen) -> None:
-    """Send the requests that botocore makes, and its retries, to stderr."""
-    handler = logging.StreamHandler(screen.stderr)
+def to(stream: TextIO) -> None:
+    """Show the requests that botocore makes, and its retries."""
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(_Redacting("debug: %(name)s: %(message)s"))
     for name in ("botocore.endpoint", "botocore.retries", "botocore.retryhandler", "botocore.parsers", "urllib3"):
         logger = logging.getLogger(name)
