@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ectwo_cli.render.text import escaped
 from ectwo_cli.render.values import ABSENT, human, state_style
@@ -51,21 +51,25 @@ class Layout:
 
 @dataclass(frozen=True)
 class Attempt:
+    """``floor`` is how far columns may shrink: not at all, comfortably, or as far as they can."""
+
     gap: int
     short: bool
     grouped: bool
-    tight: bool
+    floor: Literal["natural", "comfortable", "least"]
 
 
 # From roomy to narrow; the first that fits is taken.
 ATTEMPTS = (
-    Attempt(gap=2, short=False, grouped=False, tight=False),
-    Attempt(gap=1, short=False, grouped=False, tight=False),
-    Attempt(gap=1, short=True, grouped=False, tight=False),
-    Attempt(gap=2, short=False, grouped=True, tight=False),
-    Attempt(gap=1, short=True, grouped=True, tight=False),
-    Attempt(gap=1, short=True, grouped=True, tight=True),
-    Attempt(gap=1, short=True, grouped=False, tight=True),
+    Attempt(gap=2, short=False, grouped=False, floor="natural"),
+    Attempt(gap=1, short=False, grouped=False, floor="natural"),
+    Attempt(gap=2, short=False, grouped=False, floor="comfortable"),
+    Attempt(gap=1, short=False, grouped=False, floor="comfortable"),
+    Attempt(gap=1, short=True, grouped=False, floor="comfortable"),
+    Attempt(gap=2, short=False, grouped=True, floor="comfortable"),
+    Attempt(gap=1, short=True, grouped=True, floor="comfortable"),
+    Attempt(gap=1, short=True, grouped=True, floor="least"),
+    Attempt(gap=1, short=True, grouped=False, floor="least"),
 )
 
 WORTH_SQUEEZING = 8
@@ -93,7 +97,7 @@ def layout(fields: Sequence[Field], items: Sequence[Any], width: int, now: datet
     for kept in range(len(fields), 0, -1):
         for attempt in ATTEMPTS:
             first = groupable if attempt.grouped else 0
-            if (attempt.grouped and not 0 < groupable < kept) or (attempt.tight and kept > WORTH_SQUEEZING):
+            if (attempt.grouped and not 0 < groupable < kept) or (attempt.floor == "least" and kept > WORTH_SQUEEZING):
                 continue
             widths = _fit(shapes[attempt.short][first:kept], width, attempt)
             if widths is not None:
@@ -141,7 +145,7 @@ LEAST = {"name": 8, "state": 8, "type": 8}
 def _fit(shapes: Sequence[Shape], width: int, attempt: Attempt) -> tuple[int, ...] | None:
     room = width - attempt.gap * (len(shapes) - 1)
     widths = [each.natural for each in shapes]
-    floors = [each.least if attempt.tight else each.comfortable for each in shapes]
+    floors = [getattr(each, attempt.floor) for each in shapes]
     if sum(floors) > room:
         return None
     # The widest gives first.
