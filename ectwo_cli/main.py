@@ -29,6 +29,9 @@ class Command:
 GROUPS = {
     "regions": Command("ectwo_cli.commands.regions", "Regions, and whether they are enabled."),
     "instances": Command("ectwo_cli.commands.instances", "Find, launch, start, stop and change instances."),
+    "addresses": Command("ectwo_cli.commands.addresses", "Elastic IP addresses: find, allocate, associate, release."),
+    "keypairs": Command("ectwo_cli.commands.keypairs", "Key pairs: find, create, import, delete."),
+    "groups": Command("ectwo_cli.commands.groups", "Security groups and their rules: find, create, open, close, copy."),
 }
 
 HELP = """Amazon EC2 in all regions at once.

@@ -87,7 +87,7 @@ def ref(text: str, cls: type[R]) -> Ref:
 def is_id(value: str, cls: type[R]) -> bool:
     """Whether ``value`` is an ID of this kind. Raises UsageError when it was meant to be one and is malformed."""
     prefix = cls.kind.id_prefix
-    if not prefix or not value.startswith(prefix):
+    if not prefix or not value.startswith(prefix) or cls.kind.id in cls.kind.lookup:
         return False
     if re.fullmatch(r"[0-9a-f]{8}|[0-9a-f]{17}", value.removeprefix(prefix)):
         return True
@@ -154,7 +154,9 @@ def look_up(
     results = across(list(places.values()), work, where=place_of)
     found: dict[Ref, list[R]] = {each: [] for each in refs}
     for which, item in results:
-        found[which].append(item)
+        # A thing may be named by what else it is found by: an address by its own IP.
+        if item not in found[which]:
+            found[which].append(item)
     order = Query(cls)
     return Lookup({which: order.order(items) for which, items in found.items()}, results)
 
