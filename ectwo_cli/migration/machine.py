@@ -282,7 +282,7 @@ def _seen(copy: Copy, look: Seen, now: float) -> Copy:
         state = copy.state
     elif len(parts) >= len(copy.weights) and all(part.state == "completed" for part in parts):
         state = State.FINALIZING
-    elif any(part.percent is not None for part in parts) or copy.state is State.COPYING:
+    elif done or copy.state is State.COPYING or any(part.percent for part in parts):
         state = State.COPYING
     else:
         state = State.PENDING

@@ -174,7 +174,7 @@ class FakeEC2:
             snapshot["State"], snapshot["StateMessage"] = "error", job["fails"]
             return
         done = min(1.0, age * self.speed / max(1, job["bytes"]))
-        if age < self.first_percent_after:
+        if job["fails"] or age < self.first_percent_after:
             snapshot.pop("Progress", None)
             return
         snapshot["Progress"] = f"{int(done * 100)}%"
@@ -304,7 +304,7 @@ class FakeEC2:
             SourceImageRegion=params["SourceRegion"],
             _job={"began": now, "called": now, "snapshots": parts, "fails": trouble if not parts else None},
         )
-        for key in ("DeprecationTime", "DeregistrationProtection", "LaunchPermissions"):
+        for key in ("DeprecationTime", "DeregistrationProtection", "_permissions"):
             image.pop(key, None)
         region.images[id] = image
         return {"ImageId": id}
