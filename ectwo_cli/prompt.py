@@ -49,6 +49,7 @@ def choose(screen: Screen, question: str, choices: Sequence[Choice], *, flag: st
     """The value of the one chosen with the arrow keys; in a long list, typing narrows it."""
     _require(screen, question, flag)
     import questionary
+    from prompt_toolkit.keys import Keys
 
     many = len(choices) > MANY_CHOICES
     left = max((len(escaped(each.label)) for each in choices), default=0)
@@ -67,6 +68,9 @@ def choose(screen: Screen, question: str, choices: Sequence[Choice], *, flag: st
         instruction="(arrow keys, or type to narrow)" if many else "(arrow keys)",
         **_terminal(screen),
     )
+    # A real signal, as against the key, would be swallowed.
+    bindings: Any = asked.application.key_bindings
+    bindings.add(Keys.SIGINT)(lambda event: event.app.exit(exception=KeyboardInterrupt))
     return choices[asked.unsafe_ask()].value
 
 
@@ -127,8 +131,12 @@ def _terminal(screen: Screen) -> dict[str, Any]:
     from prompt_toolkit.output.color_depth import ColorDepth
     from prompt_toolkit.output.defaults import create_output
 
+    output = create_output(screen.stderr)
+    if hasattr(output, "enable_cpr"):
+        # A terminal that can't say where its cursor is would cost a second, and a warning.
+        output.enable_cpr = False
     return {
         "input": create_input(screen.stdin),
-        "output": create_output(screen.stderr),
+        "output": output,
         "color_depth": None if screen.color_err else ColorDepth.DEPTH_1_BIT,
     }

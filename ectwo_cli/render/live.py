@@ -12,7 +12,7 @@ from ectwo_cli.errors import UsageError
 from ectwo_cli.model import R
 from ectwo_cli.query import Query, iso
 from ectwo_cli.render import data
-from ectwo_cli.render.grid import Cell, Grid, layout, segments
+from ectwo_cli.render.grid import Cell, Grid, cut, layout, segments
 from ectwo_cli.render.screen import Screen
 from ectwo_cli.render.text import cell
 from ectwo_cli.render.view import Field, View, fields, names
@@ -164,7 +164,8 @@ class Frame(Generic[R]):
             footer += f", {len(table) - room} more lines do not fit"
         if plan.dropped:
             footer += f", without {', '.join(plan.dropped)}"
-        yield [Cell(footer + " (Ctrl-C ends)", "dim")]
+        # One that the terminal wraps would spoil the redrawing.
+        yield [Cell(cut(footer + " (Ctrl-C ends)", self.screen.width - 1), "dim")]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield from segments(self.lines())
