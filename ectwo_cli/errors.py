@@ -111,7 +111,9 @@ def nearest(word: str, good: Iterable[str], *, most: int = 40) -> str:
     choices: Sequence[str] = sorted(set(good))
     close = difflib.get_close_matches(word, choices, n=3, cutoff=0.6)
     if close:
-        return f"did you mean {' or '.join(close)}?"
+        likeness = [difflib.SequenceMatcher(None, each, word).ratio() for each in close]
+        best = [each for each, like in zip(close, likeness, strict=True) if like > likeness[0] - 0.05]
+        return f"did you mean {' or '.join(best)}?"
     if len(choices) <= most:
         return f"known: {', '.join(choices)}"
     return f"known: {', '.join(choices[:most])}, and {len(choices) - most} more"

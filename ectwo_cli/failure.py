@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ectwo_cli.aws.explain import explain
-from ectwo_cli.errors import EctwoError, Failure, SomeFailed
+from ectwo_cli.errors import EctwoError, Failure, SomeFailed, nearest
 
 if TYPE_CHECKING:
     from ectwo_cli.render.screen import Screen
@@ -64,7 +64,7 @@ def _usage(error: object, screen: Screen) -> None:
     found = re.search(r"\s*\(?(?:Possible options: |Did you mean )([^)?]*)\)?\??\s*\Z", message)
     if found:
         message = message[: found.start()]
-        hint = f"did you mean {found.group(1).replace(chr(39), '')}?"
+        hint = nearest(message.split()[-1].strip("'"), re.findall(r"[^\s,']+", found.group(1)))
     screen.error(message[:1].lower() + message[1:].rstrip("."), hint=hint)
 
 
@@ -81,11 +81,11 @@ def _several(error: SomeFailed, screen: Screen) -> int:
     for (_, code, hint), failures in grouped.items():
         each = _explained(failures[0])
         names = sorted(failure.where for failure in failures)
-        if not error.some_worked and len(grouped) == 1 and len(names) > 3:
+        if not error.some_worked and len(grouped) == 1 < len(names):
             where = f"all {len(names)} regions"
         else:
             where = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        screen.error(each.message, code=code, hint=hint, where=where)
+        screen.error(each.message, code=code, hint=hint, where=where or None)
     codes = {each.exit_code for each in told}
     if error.some_worked:
         return error.exit_code
@@ -93,7 +93,8 @@ def _several(error: SomeFailed, screen: Screen) -> int:
 
 
 def _explained(failure: Failure) -> EctwoError:
-    return explain(failure.error, decode=decoder(failure.place))
+    profile = getattr(failure.place, "profile", None)
+    return explain(failure.error, decode=decoder(failure.place), profile=profile)
 
 
 def decoder(place: object) -> Callable[[str], str | None] | None:

@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Any, Generic, TypeVar
 
 from ectwo_cli.errors import Failure, SomeFailed
@@ -30,6 +31,13 @@ class Results(Generic[Place, T]):
 
     def __iter__(self) -> Iterator[T]:
         return self._stream
+
+    def unless_all_fail(self) -> Iterator[T]:
+        """The same as iterating, but begun: raises SomeFailed here when no place works, before anything is shown."""
+        first = list(islice(self._stream, 1))
+        if not first and not self.worked:
+            self.check()
+        return chain(first, self._stream)
 
     def check(self) -> None:
         """Raises SomeFailed when a place failed; it knows whether any other worked."""

@@ -15,7 +15,7 @@ import typer
 from ectwo_cli import complete
 from ectwo_cli.aws.session import Account, Client, Route, profiles
 from ectwo_cli.config import cache_dir
-from ectwo_cli.errors import Declined, EctwoError, NotFound, Partial, UsageError, nearest
+from ectwo_cli.errors import Declined, EctwoError, Failure, NotFound, Partial, SomeFailed, UsageError, nearest
 from ectwo_cli.expand import ACT, OUTPUT, QUERY, SCOPE, Group, Program, parameter
 from ectwo_cli.fanout import Results
 from ectwo_cli.model import R, Resource, column_named, columns
@@ -164,7 +164,18 @@ class Scope(Group):
 
     @cached_property
     def _clients(self) -> list[Client]:
-        return [account.client(region) for account in self.accounts for region in self.regions_of(account)]
+        found: list[Client] = []
+        for account in self.accounts:
+            try:
+                found += [account.client(region) for region in self.regions_of(account)]
+            except UsageError:
+                raise
+            except Exception as error:
+                if len(self.accounts) == 1:
+                    raise SomeFailed([Failure("", error, account)], some_worked=False) from error
+                # One account that can't be asked is a place that fails, beside the others.
+                found.append(dataclasses.replace(account.client(account.home), broken=error))
+        return found
 
     def clients(self, region: str | None = None) -> Sequence[Client]:
         """A client of every region in scope, or of the one region that a TARGET names, in all accounts."""
@@ -385,7 +396,7 @@ class Listing(Search[R]):
 
         asked = given or self.query
         results = search.everywhere(self.clients() if clients is None else clients, asked, how)
-        pages = self._remembered(results)
+        pages = self._remembered(results.unless_all_fail())
         shown = show(self.screen, view.view(profiles=self.several_profiles, columns=columns), pages, asked)
         results.check()
         if shown == 0 and (self.one_ or self.fail_empty):

@@ -75,8 +75,12 @@ TABLE: Mapping[str, Row] = {
 ENCODED = re.compile(r"\s*Encoded authorization failure message:\s*(\S+)")
 
 
-def explain(error: BaseException, *, decode: Callable[[str], str | None] | None = None) -> EctwoError:
+def explain(
+    error: BaseException, *, decode: Callable[[str], str | None] | None = None, profile: str | None = None
+) -> EctwoError:
     """What to tell the user. ``decode`` makes an encoded authorization failure readable, or gives None.
+
+    ``profile`` is the one that was used, where the user named one.
 
     Errors that are no error of AWS, the network or ours are returned as an internal error.
     """
@@ -85,7 +89,7 @@ def explain(error: BaseException, *, decode: Callable[[str], str | None] | None 
     response = getattr(error, "response", None)
     if isinstance(response, Mapping):
         return _of_response(response, decode)
-    return _of_class(error)
+    return _of_class(error, profile)
 
 
 def row_of(code: str) -> Row:
@@ -115,15 +119,16 @@ def _of_response(response: Mapping[str, Any], decode: Callable[[str], str | None
     return row.error(message.strip(), code=code, hint=row.hint)
 
 
-def _of_class(error: BaseException) -> EctwoError:
+def _of_class(error: BaseException, profile: str | None) -> EctwoError:
     import botocore.exceptions as aws
     from botocore.parsers import ResponseParserError
 
     text = str(error)
+    login = f"aws sso login --profile {profile}" if profile else "aws sso login"
     if isinstance(error, aws.ProfileNotFound):
         return UsageError(text, hint="see 'aws configure list-profiles'")
     if isinstance(error, (aws.UnauthorizedSSOTokenError, aws.SSOTokenLoadError, aws.TokenRetrievalError)):
-        return CredentialsError(f"the SSO login is missing or has expired ({text})", hint="run 'aws sso login'")
+        return CredentialsError(f"the SSO login is missing or has expired ({text})", hint=f"run '{login}'")
     if isinstance(error, (aws.NoCredentialsError, aws.PartialCredentialsError, aws.CredentialRetrievalError)):
         return CredentialsError(text or "no credentials", hint=LOGIN)
     if isinstance(error, aws.NoAuthTokenError):

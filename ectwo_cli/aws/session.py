@@ -202,6 +202,8 @@ class Client:
     account: Account
     region: str
     service: str = "ec2"
+    broken: Exception | None = None
+    """Why nothing of the account can be asked: every call raises it. So one account never spoils the others."""
 
     @property
     def profile(self) -> str | None:
@@ -210,6 +212,8 @@ class Client:
 
     def call(self, operation: str, **params: Any) -> dict[str, Any]:
         """Call ``operation`` (``StartInstances``) with botocore's retries. Parameters that are None are left out."""
+        if self.broken is not None:
+            raise self.broken
         return self._send(self.account.make(self.region, self.service), operation, params)
 
     def call_once(self, operation: str, **params: Any) -> dict[str, Any]:
