@@ -77,7 +77,7 @@ class Kind:
     EC2 takes, None where it does not page. ``lookup`` are the properties that a TARGET may name beside the ID.
     ``hidden`` are values that a search leaves out unless asked for (``state``: ``terminated``).
     ``created`` is the property that ``--older-than`` compares. ``owned`` are the parameters that keep a search to what
-    the account owns; a lookup by ID does without.
+    the account owns; a lookup by ID does without, and has those of ``by_id``.
     """
 
     noun: str
@@ -91,6 +91,7 @@ class Kind:
     hidden: Mapping[str, str]
     created: str | None
     owned: Mapping[str, Any]
+    by_id: Mapping[str, Any]
 
 
 def column(
@@ -145,6 +146,7 @@ def resource(
     hidden: Mapping[str, str] | None = None,
     created: str | None = None,
     owned: Mapping[str, Any] | None = None,
+    by_id: Mapping[str, Any] | None = None,
 ) -> Callable[[C], C]:
     """Make the class a resource: a frozen dataclass with slots that knows its :class:`Kind`."""
     kind = Kind(
@@ -159,6 +161,7 @@ def resource(
         hidden=hidden or {},
         created=created,
         owned=owned or {},
+        by_id=by_id or {},
     )
 
     def declare(cls: C) -> C:

@@ -41,7 +41,7 @@ def raw(client: Client, item: R) -> Raw:
     column = columns(type(item))[kind.id]
     value = getattr(item, kind.id)
     params = {"Filters": [{"Name": column.filter, "Values": [escaped(value)]}]} if column.filter else {}
-    for page in client.whole().pages(kind.operation, kind.items, **params):
+    for page in client.whole().pages(kind.operation, kind.items, **params, **kind.by_id):
         for data in page:
             if getattr(type(item).parse(data, client.region), kind.id) == value:
                 return data
@@ -174,7 +174,7 @@ def find_refs(client: Client, refs: Sequence[Ref], cls: type[R], how: Find[R] = 
                 by_value.setdefault(each.value, []).append(each)
             query = Query(cls, [_named(column.name, column.filter, by_value, by_id=name == kind.id)])
             if name == kind.id:
-                query = replace(query, params=dict.fromkeys(kind.owned))
+                query = replace(query, params={**dict.fromkeys(kind.owned), **kind.by_id})
             for page in how(client, query):
                 for item in page.items:
                     for which in by_value[getattr(item, name)]:
