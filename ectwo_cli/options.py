@@ -224,6 +224,25 @@ class Scope(Group):
         picked: str = choose(self.screen, "In which region?", [Choice(name, name) for name in self.regions_of(account)])
         return account.client(picked)
 
+    def several(self) -> list[Client]:
+        """The regions in which the same is to be created: all that --region means, else as :meth:`one` says."""
+        if len(self.accounts) > 1:
+            raise UsageError("this needs exactly one profile")
+        (account,) = self.accounts
+        if not self.region:
+            return [self.one()]
+        return [account.client(region) for region in self.regions_of(account)]
+
+    def by_region(self, items: Sequence[R]) -> list[tuple[Client, list[R]]]:
+        """The resources with the client of where they are, for what is done region by region."""
+        places: dict[tuple[str | None, str], tuple[Client, list[R]]] = {}
+        for item in items:
+            where: tuple[str | None, str] = (item.profile, item.region)  # type: ignore[attr-defined]
+            if where not in places:
+                places[where] = (self.client_of(item), [])
+            places[where][1].append(item)
+        return list(places.values())
+
     def homes(self) -> list[Client]:
         """A client of each account, where it is at home: for what is the same in all regions."""
         return [account.client(account.home) for account in self.accounts]
@@ -386,8 +405,9 @@ class Listing(Search[R]):
         given: Query[R] | None = None,
         clients: Sequence[Client] | None = None,
         columns: Sequence[str] | None = None,
-    ) -> None:
-        """Search and show: what every ``find`` does. Raises NotFound for --one and --fail-empty, SomeFailed.
+    ) -> int:
+        """Search and show: what every ``find`` does; how many matched. Raises NotFound for --one and --fail-empty,
+        SomeFailed.
 
         ``given`` is the query where it is not just that of the options, ``clients`` are the places where they are not
         the whole scope, ``columns`` the default ones of the table where they are not the declared ones.
@@ -401,6 +421,7 @@ class Listing(Search[R]):
         results.check()
         if shown == 0 and (self.one_ or self.fail_empty):
             raise NotFound(f"no {self.resource.kind.noun} matched")
+        return shown
 
     def _remembered(self, pages: Iterable[Page[R]]) -> Iterable[Page[R]]:
         """The pages; names and IDs on them are kept for the shell's TAB, when somebody sits at a terminal."""
@@ -422,7 +443,11 @@ class Listing(Search[R]):
                 chosen(wanted, getattr(item, name)) and not any(each.found_in(getattr(item, name)) for each in refused)
             )
         )
-        return dataclasses.replace(self.query, conditions=[*self.query.conditions, here])
+        return self.also([here])
+
+    def also(self, conditions: Sequence[Condition]) -> Query[R]:
+        """The query with more conditions: those of a verb's own options."""
+        return dataclasses.replace(self.query, conditions=[*self.query.conditions, *conditions])
 
     def watch(self, view: ViewOptions[R], interval: timedelta, how: Find[R] = search.find) -> None:
         """Show what is found again and again, until Ctrl-C; a region that fails is named once and asked again.
@@ -529,7 +554,8 @@ class OptionalTargets(Listing[R]):
     def list_targets_into(self, view: ViewOptions[R], how: Find[R] = search.find) -> None:
         """Search or look up, and show. Raises what :meth:`list_into` does, and NotFound for a TARGET."""
         if not self.targets:
-            return self.list_into(view, how)
+            self.list_into(view, how)
+            return
         if self.conditions or self.filters:
             raise UsageError("name TARGETs or give a query, not both")
         from ectwo_cli.render.show import show
@@ -547,7 +573,7 @@ class OptionalTargets(Listing[R]):
         )
         if found.missing:
             raise search.missing(found.missing, self.resource)
-        return found.results.check()
+        found.results.check()
 
 
 @dataclass(frozen=True)
@@ -774,6 +800,55 @@ class Waiting(Group):
     def limit(self) -> timedelta | None:
         """How long to wait at most; None when nothing was said."""
         return duration(self.timeout, what="--timeout") if self.timeout is not None else None
+
+
+@dataclass(frozen=True)
+class Tagging(Group):
+    """Tags for what is created."""
+
+    tag: Annotated[
+        list[str],
+        typer.Option("--tag", metavar="KEY=VALUE", help="A tag for it; repeatable.", rich_help_panel=ACT),
+    ] = field(default_factory=list)
+
+    @classmethod
+    def build(cls, program: Program, values: Mapping[str, Any], resource: type[Resource] | None) -> Any:
+        """The group. Raises UsageError for a tag that can't be."""
+        built = super().build(program, values, resource)
+        _ = built.tags
+        return built
+
+    @cached_property
+    def tags(self) -> dict[str, str]:
+        """The tags by key. Raises UsageError for one without a key, or twice with different values."""
+        found: dict[str, str] = {}
+        for text in self.tag:
+            key, _, value = text.partition("=")
+            if not key or key.startswith("aws:"):
+                raise UsageError(f"bad --tag {text!r}", hint="write KEY=VALUE; keys don't begin with aws:")
+            if found.setdefault(key, value) != value:
+                raise UsageError(f"--tag {key} is given twice, as {found[key]!r} and {value!r}")
+        return found
+
+
+def carry_out(
+    scope: Scope,
+    view: ViewOptions[R],
+    selection: Selection[R],
+    work: Callable[[Client, list[R]], Iterator[Outcome[R]]],
+) -> None:
+    """Do it in all their regions at once, and show what became of each. Raises what the exit code says."""
+    from ectwo_cli.fanout import across
+    from ectwo_cli.render.show import show_outcomes
+
+    if not selection.items:
+        scope.screen.note(f"no {view.resource.kind.plural} matched")
+    places = scope.by_region(selection.items)
+    results = across(places, lambda place: work(*place), where=lambda place: search.place_of(place[0]))
+    outcomes = list(results)
+    show_outcomes(scope.screen, view.view(profiles=scope.several_profiles), outcomes)
+    results.check()
+    selection.check(outcomes)
 
 
 def read_refs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ectwo_cli.aws.session import Client, code_of
@@ -31,3 +31,37 @@ def dry_run(client: Client, operation: str, **params: Any) -> None:
 def escaped(value: str) -> str:
     """``value`` for an EC2 filter, whose wildcards it then does not have."""
     return value.replace("\\", "\\\\").replace("*", "\\*").replace("?", "\\?")
+
+
+THROTTLES = ("RequestLimitExceeded", "Throttling", "EC2ThrottledException", "TooManyRequests", "SlowDown")
+TROUBLES = ("InternalError", "InternalFailure", "InternalServerError", "ServiceUnavailable", "Unavailable")
+
+
+def is_throttle(error: BaseException) -> bool:
+    """Whether EC2 refused it unread, for there were too many requests: it is safe to send it again."""
+    return (code_of(error) or "").startswith(THROTTLES)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether no answer came, or one of a server in trouble: EC2 may or may not have acted."""
+    response = getattr(error, "response", None)
+    if isinstance(response, Mapping) and "Error" in response:
+        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return not is_throttle(error) and (code_of(error) in TROUBLES or status >= 500)
+    from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, HTTPClientError, SSLError
+    from botocore.parsers import ResponseParserError
+
+    # What was never sent has done nothing.
+    never_sent = (ConnectTimeoutError, EndpointConnectionError, SSLError)
+    return isinstance(error, (HTTPClientError, ResponseParserError)) and not isinstance(error, never_sent)
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same question may well be answered a little later."""
+    if is_throttle(error) or is_lost(error):
+        return True
+    if code_of(error) is not None:
+        return False
+    from botocore.exceptions import HTTPClientError, SSLError
+
+    return isinstance(error, HTTPClientError) and not isinstance(error, SSLError)
