@@ -86,7 +86,9 @@ class Instance(Regional):
         help="how it is paid for",
     )
     volume_ids: list[str] = column("BlockDeviceMappings[].Ebs.VolumeId", help="IDs of its volumes")
-    state_reason: str | None = column("StateReason.Message", help="why it is in this state")
+    state_reason: str | None = column(
+        "StateReason.Message", read=lambda reason: reason or None, help="why it is in this state"
+    )
     tags: dict[str, str] = column("Tags", read=tags_of, help="its tags")
 
 
