@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -253,6 +254,24 @@ class Scope(Group):
             if account.profile == item.profile:
                 return account.client(item.region)
         raise LookupError(item)
+
+    def places(self, items: Iterable[R]) -> list[tuple[Client, list[R]]]:
+        """The resources by region and account, each with the client of theirs."""
+        found: dict[tuple[str | None, str], tuple[Client, list[R]]] = {}
+        for item in items:
+            here = (item.profile, item.region)  # type: ignore[attr-defined]
+            found.setdefault(here, (self.client_of(item), []))[1].append(item)
+        return list(found.values())
+
+    def command(self, verb: str, items: Iterable[Resource], *options: str) -> str:
+        """The command line that does ``verb`` ("instances wait") to the resources, in the same scope, for hints."""
+        items = list(items)
+        words = ["ectwo", *verb.split(), *(f"{each.region}/{getattr(each, each.kind.id)}" for each in items)]  # type: ignore[attr-defined]
+        words += [*options, *(["--sandbox"] if self.sandbox else [])]
+        words += ["--endpoint-url", self.endpoint_url] if self.endpoint_url else []
+        for profile in sorted({each.profile for each in items if each.profile}):  # type: ignore[attr-defined]
+            words += ["-p", profile]
+        return shlex.join(words)
 
 
 @dataclass(frozen=True)

@@ -48,20 +48,17 @@ def is_lost(error: BaseException) -> bool:
     if isinstance(response, Mapping) and "Error" in response:
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return not is_throttle(error) and (code_of(error) in TROUBLES or status >= 500)
-    from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, HTTPClientError, SSLError
+    from botocore.exceptions import HTTPClientError
     from botocore.parsers import ResponseParserError
 
-    # What was never sent has done nothing.
-    never_sent = (ConnectTimeoutError, EndpointConnectionError, SSLError)
-    return isinstance(error, (HTTPClientError, ResponseParserError)) and not isinstance(error, never_sent)
+    return isinstance(error, (HTTPClientError, ResponseParserError))
 
 
 def is_passing(error: BaseException) -> bool:
     """Whether the same question may well be answered a little later."""
     if is_throttle(error) or is_lost(error):
         return True
-    if code_of(error) is not None:
-        return False
-    from botocore.exceptions import HTTPClientError, SSLError
+    from botocore.exceptions import ConnectionError, SSLError
 
-    return isinstance(error, HTTPClientError) and not isinstance(error, SSLError)
+    # A connection that never came about.
+    return isinstance(error, ConnectionError) and not isinstance(error, SSLError)

@@ -27,6 +27,7 @@ ROOMS = {
     "launch": {*PURE, "aws", "fanout", "services", "launch"},
     "migration": {*PURE, "aws", "fanout", "services", "migration"},
     "render": {*PURE, "migration", "render"},
+    "follow": {*PURE, "fanout", "services", "render"},
     "prompt": {*PURE, "render"},
     "sandbox": {"errors", "sandbox"},
     "complete": {*PURE, "aws", "render", "services"},

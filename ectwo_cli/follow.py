@@ -1,0 +1,85 @@
+"""Show what is waited for, gather how it ended, and say what AWS goes on doing when nobody waits any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from ectwo_cli.errors import Interrupted, StillGoing
+from ectwo_cli.fanout import Results
+from ectwo_cli.model import Resource
+from ectwo_cli.outcome import Outcome
+from ectwo_cli.render.screen import Screen
+from ectwo_cli.services.waiting import Sight, failed
+
+R = TypeVar("R", bound=Resource)
+
+NAMED = 5
+"""So many are named in a message; of the rest the number is said."""
+
+Again = Callable[[Sequence[Sight[Any]]], str]
+"""Gives the hint on how to take it up again, for things that are still on their way."""
+
+
+def follow(screen: Screen, sights: Results[Any, Sight[R]], *, verb: str, again: Again) -> list[Sight[R]]:
+    """The last sight of each thing, while progress is shown on stderr; ``verb`` is ``stopping``.
+
+    Things of a region that failed for good come as sights that say why. Raises Interrupted for Ctrl-C.
+    """
+    from ectwo_cli.render.progress import Waits
+    from ectwo_cli.render.show import label
+
+    last: dict[Any, Sight[R]] = {}
+    try:
+        with Waits(screen, verb) as waits:
+            for sight in sights:
+                last[sight.key] = sight
+                waits.update(sight.key, label(sight.item), sight.state, sight.detail)
+                if sight.ok is not None:
+                    waits.done(sight.key, sight.state, sight.ok)
+            for failure in sights.failures:
+                place: Any = failure.place
+                for sight in failed(failure, place[1]):
+                    if sight.key not in last or not last[sight.key].ended:
+                        last[sight.key] = sight
+    except KeyboardInterrupt:
+        going = [sight for sight in last.values() if sight.ok is None]
+        if not going:
+            raise
+        raise Interrupted(
+            f"interrupted; {goes_on(going, verb)}", hint=f"take it up again with: {again(going)}"
+        ) from None
+    return list(last.values())
+
+
+def check_time(sights: Sequence[Sight[Any]], *, verb: str, again: Again) -> None:
+    """Raises StillGoing when the time ran out for some."""
+    late = [sight for sight in sights if sight.late]
+    if late:
+        raise StillGoing(f"the time is up; {goes_on(late, verb)}", hint=f"take it up again with: {again(late)}")
+
+
+def goes_on(sights: Sequence[Sight[Any]], verb: str) -> str:
+    """What AWS goes on doing, and what it was not yet asked for."""
+    from ectwo_cli.render.show import label
+
+    def named(some: Sequence[Sight[Any]]) -> str:
+        names = [label(sight.item) for sight in some[:NAMED]]
+        more = f" and {len(some) - NAMED} more" if len(some) > NAMED else ""
+        return ", ".join(names) + more
+
+    sent = [sight for sight in sights if sight.sent]
+    waiting = [sight for sight in sights if not sight.sent]
+    parts = [f"AWS goes on {verb} {named(sent)}"] if sent else []
+    parts += [f"nothing was done yet to {named(waiting)}"] if waiting else []
+    return "; ".join(parts)
+
+
+def outcomes(sights: Sequence[Sight[R]]) -> list[Outcome[R]]:
+    """The sights as results. One that is late did not fail."""
+    return [
+        Outcome(sight.item, None, sight.reason or "failed", sight.code, sight.hint)
+        if sight.ok is False
+        else Outcome(sight.item, sight.action)
+        for sight in sights
+    ]
