@@ -44,7 +44,7 @@ def test_columns_are_split_and_kept_in_order() -> None:
 @pytest.mark.parametrize(
     ("asked", "message", "hint"),
     [
-        ({"format": "jsn"}, "unknown output format 'jsn'", "did you mean json or jsonl?"),
+        ({"format": "jsn"}, "unknown output format 'jsn'", "did you mean json?"),
         ({"columns": ["id,stat"]}, "server has no property 'stat'", "did you mean state?"),
         ({"columns": ["state.x"]}, "property 'state' has no parts, so there is no 'state.x'", None),
         ({"query": "[].id"}, "--query is for json and yaml, not for table", "add -o json"),
