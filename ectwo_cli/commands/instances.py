@@ -62,12 +62,12 @@ def watch(
     view: ViewOptions[Instance],
     interval: Annotated[str, typer.Option("--interval", metavar="TIME", help="Between two looks.")] = "5s",
 ) -> None:
-    """Watch what a query finds: a live table that marks what changes. Ctrl-C ends it.
+    """Watch what a query finds: a live table that marks what changes.
 
     \b
       ectwo instances watch --tag env=dev
       ectwo instances watch --state pending,stopping --interval 2s
 
-    Into a pipe, it prints a line for each change.
+    Ctrl-C ends it. Into a pipe, it prints a line for each change.
     """
     search.watch(view, duration(interval, what="--interval"))
