@@ -255,14 +255,6 @@ class Scope(Group):
                 return account.client(item.region)
         raise LookupError(item)
 
-    def places(self, items: Iterable[R]) -> list[tuple[Client, list[R]]]:
-        """The resources by region and account, each with the client of theirs."""
-        found: dict[tuple[str | None, str], tuple[Client, list[R]]] = {}
-        for item in items:
-            here = (item.profile, item.region)  # type: ignore[attr-defined]
-            found.setdefault(here, (self.client_of(item), []))[1].append(item)
-        return list(found.values())
-
     def command(self, verb: str, items: Iterable[Resource], *options: str) -> str:
         """The command line that does ``verb`` ("instances wait") to the resources, in the same scope, for hints."""
         items = list(items)

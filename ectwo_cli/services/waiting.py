@@ -8,7 +8,7 @@ How to use it, for images that were just copied::
         hopeless=lambda image: (image.state_reason or "it failed") if image.state in ("failed", "error") else None,
         detail=lambda image: f"{image.progress}%",
     )
-    sights = wait(scope.places(images), goal, limit=waiting.limit)
+    sights = wait(scope.by_region(images), goal, limit=waiting.limit or LIMIT)
 
 ``wait`` yields what is seen of each thing whenever that changes; the last :class:`Sight` of a thing has ``ok`` True
 (there), False (will never be; ``reason`` says why) or, with ``late``, None: the time ran out. At the edge,
