@@ -148,7 +148,7 @@ class Waits:
     def _changed(self, target: Target) -> None:
         if self._live is not None or self._screen.quiet:
             return
-        detail = f" ({target.detail})" if target.detail else ""
+        detail = f" ({target.detail})" if target.detail and not target.ok else ""
         failed = " (failed)" if target.ok is False else ""
         spent = elapsed((target.ended or self._clock()) - target.since)
         after = f" after {spent}" if target.ok is not None else ""

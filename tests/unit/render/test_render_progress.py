@@ -50,7 +50,7 @@ def test_without_a_terminal_each_change_is_a_line_and_each_minute_a_sign_of_life
         "web-2\\x1b: running\n"
         "web-1: stopping (User initiated)\n"
         "still stopping: 2 of 2 to go after 1m06s\n"
-        "web-1: stopped (User initiated) after 1m06s\n"
+        "web-1: stopped after 1m06s\n"
         "web-2\\x1b: terminated (failed) after 1h01m\n"
     )
     assert screen.out == ""
