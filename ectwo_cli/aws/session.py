@@ -17,6 +17,7 @@ from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ectwo_cli.errors import UsageError, nearest
 from ectwo_cli.model import Raw, pick
@@ -26,6 +27,13 @@ HOME_REGION = "us-east-1"
 
 REGIONS_LAST = 24 * 3600
 """Seconds for which the list of enabled regions is believed."""
+
+PATIENT, ONCE, BRIEF = "patient", "once", "brief"
+"""How a client deals with a failing network: botocore's retries; none; none and a few seconds at most."""
+
+
+DENIED = ("UnauthorizedOperation", "AccessDenied", "AccessDeniedException")
+"""Codes for what the caller is not permitted to ask."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ class Account:
     region: str | None = None
     cache_dir: Path | None = None
     known_by: Sequence[str | None] = ()
-    _clients: dict[tuple[str, str, bool], Any] = field(default_factory=dict, repr=False)
+    _clients: dict[tuple[str, str, str], Any] = field(default_factory=dict, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def client(self, region: str, service: str = "ec2") -> Client:
@@ -103,21 +111,23 @@ class Account:
             write_cache(self._regions_file, json.dumps(found))
         return found
 
-    def make(self, region: str, service: str, *, patient: bool = True) -> Any:
-        """boto3's client; one for each region and service. Not ``patient``: without retries of its own."""
-        key = (region, service, patient)
+    def make(self, region: str, service: str, *, how: str = PATIENT) -> Any:
+        """boto3's client; one for each region and service. ``how`` it deals with a failing network."""
+        key = (region, service, how)
         with self._lock:
             if key not in self._clients:
-                self._clients[key] = self._new_client(region, service, patient=patient)
+                self._clients[key] = self._new_client(region, service, how)
             return self._clients[key]
 
-    def _new_client(self, region: str, service: str, *, patient: bool) -> Any:
+    def _new_client(self, region: str, service: str, how: str) -> Any:
         from botocore.config import Config
 
         session = self.botocore_session
         options: dict[str, Any] = {"user_agent_extra": "ectwo", "tcp_keepalive": True}
-        if not patient:
+        if how != PATIENT:
             options["retries"] = {"mode": "standard", "total_max_attempts": 1}
+            if how == BRIEF:
+                options |= {"connect_timeout": 2, "read_timeout": 5}
         elif session.get_config_variable("retry_mode") in (None, "legacy"):
             attempts = session.get_config_variable("max_attempts")
             options["retries"] = {"mode": "standard", **({} if attempts else {"total_max_attempts": 5})}
@@ -219,7 +229,22 @@ class Client:
     def call_once(self, operation: str, **params: Any) -> dict[str, Any]:
         """The same without the SDK's retries: for what has no idempotency token, where a lost answer must be looked
         into before it is sent again (CopySnapshot, AllocateAddress)."""
-        return self._send(self.account.make(self.region, self.service, patient=False), operation, params)
+        return self._send(self.account.make(self.region, self.service, how=ONCE), operation, params)
+
+    def call_briefly(self, operation: str, **params: Any) -> dict[str, Any]:
+        """The same with a few seconds at most and no retry: for what is nice to know, of a service that may be out of
+        reach."""
+        return self._send(self.account.make(self.region, self.service, how=BRIEF), operation, params)
+
+    def goes_along_with(self, other: Client) -> bool:
+        """Whether both know the same account's things: not when this one asks a server of somebody else's (of a test,
+        a private cloud) and ``other`` would ask AWS."""
+        return self._at_amazon or not other._at_amazon
+
+    @property
+    def _at_amazon(self) -> bool:
+        host = urlsplit(self.account.make(self.region, self.service).meta.endpoint_url).hostname or ""
+        return host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
 
     def pages(self, operation: str, items: str, **params: Any) -> Iterator[list[Raw]]:
         """The elements at ``items`` (``Reservations[].Instances[]``) page by page, following NextToken."""

@@ -1,0 +1,1 @@
+"""Starting instances: image aliases, checks before anything is launched, the request."""
