@@ -96,7 +96,7 @@ def block_devices(wanted: Wanted, image: Raw) -> list[dict[str, Any]]:
 
 def _of_image(wanted: Wanted, image: Raw) -> list[dict[str, Any]]:
     root = root_device(image)
-    asked = wanted.volume_size or wanted.volume_type or wanted.iops
+    asked = bool(wanted.volume_size or wanted.volume_type or wanted.iops)
     changed: list[dict[str, Any]] = []
     for mapping in image.get("BlockDeviceMappings", ()):
         if "Ebs" not in mapping:
