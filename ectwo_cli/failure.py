@@ -21,7 +21,7 @@ def report(error: BaseException, screen: Screen) -> int:
         screen.note("interrupted")
         return 130
     if isinstance(error, BrokenPipeError):
-        return 0
+        return 141
     from typer import Abort, Exit
     from typer._click.exceptions import ClickException
 

@@ -18,7 +18,7 @@ from ectwo_cli.aws.session import Account, Client, Route, profiles
 from ectwo_cli.config import cache_dir
 from ectwo_cli.errors import Declined, EctwoError, Failure, NotFound, Partial, SomeFailed, UsageError, nearest
 from ectwo_cli.expand import ACT, OUTPUT, QUERY, SCOPE, Group, Program, parameter
-from ectwo_cli.fanout import Results
+from ectwo_cli.fanout import Results, across
 from ectwo_cli.model import R, Resource, column_named, columns
 from ectwo_cli.query import (
     Condition,
@@ -470,18 +470,25 @@ class Listing(Search[R]):
         from ectwo_cli.render import live
 
         failed: set[str] = set()
+        known: dict[object, list[R]] = {}
+
+        def look(client: Client) -> Iterator[tuple[object, list[R]]]:
+            found = [item for page in how(client, self.query) for item in page.items]
+            yield (client.profile, client.region), found
 
         def looks() -> Iterator[list[R]]:
             while True:
-                results = search.everywhere(self.clients(), self.query, how)
-                items = self.query.order(item for page in results for item in page.items)
-                if not results.worked:
+                results = across(self.clients(), look, where=search.place_of)
+                known.update(results)
+                if not known:
                     results.check()
                 for failure in results.failures:
+                    # Its instances stay as they were last seen.
                     if failure.where not in failed:
-                        failed.add(failure.where)
                         self.screen.warn(f"{failure.where} does not answer: {failure.error}")
-                yield items
+                failed.clear()
+                failed.update(failure.where for failure in results.failures)
+                yield self.query.order(item for items in known.values() for item in items)
                 time.sleep(interval.total_seconds())
 
         live.watch(self.screen, view.view(profiles=self.several_profiles), looks(), self.query)

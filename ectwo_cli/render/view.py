@@ -64,6 +64,8 @@ def view(
     """Check what was asked for. ``columns`` may hold comma lists. Raises UsageError that names the good ones."""
     check_format(format)
     chosen = split_columns(columns)
+    if chosen and format == "ids":
+        raise UsageError("ids are just IDs; leave --columns out, or choose another format")
     for name in chosen or ():
         if name not in extra:
             column_named(cls, name)
