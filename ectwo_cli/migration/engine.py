@@ -25,7 +25,7 @@ from ectwo_cli.migration.cloud import Answer, Client, Clock, Cloud, Control
 from ectwo_cli.migration.desired import digest
 from ectwo_cli.migration.facts import Raw
 from ectwo_cli.migration.machine import Copy, State
-from ectwo_cli.migration.plan import Action, Pair, Plan
+from ectwo_cli.migration.plan import Action, Pair, Plan, encryption
 
 LAST_WORDS = 5.0
 """Seconds that requests under way get to answer when watching ends, so that their IDs can be told."""
@@ -708,6 +708,8 @@ class _Run:
             reason=copy.reason or pair.reason,
             fix=copy.fix or pair.fix,
             verify=self.verified.get(index),
+            bytes=pair.source.bytes,
+            encryption=encryption(pair),
             problems=copy.problems,
             instance_id=self.instances.get(index),
         )

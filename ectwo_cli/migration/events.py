@@ -99,6 +99,7 @@ class Progress(Event):
             "pairs": dict(self.counts),
             "rate": None if self.rate is None else round(self.rate),
             "eta": None if self.eta is None else round(self.eta),
+            "slots": list(self.slots),
         }
 
 
@@ -215,6 +216,8 @@ class Result:
     reason: str | None
     fix: str | None
     verify: tuple[str, ...] | None
+    bytes: int = 0
+    encryption: str = "plain"
     problems: tuple[str, ...] = ()
     instance_id: str | None = None
 
@@ -226,6 +229,8 @@ class Result:
             "name": self.name,
             f"{resource}_id": self.id,
             "snapshots": [dict(snapshot) for snapshot in self.snapshots],
+            "bytes": self.bytes,
+            "encryption": self.encryption,
             "action": self.action,
             "state": self.state,
             "seconds": None if self.seconds is None else round(self.seconds, 1),

@@ -168,11 +168,15 @@ def make(
     account: str,
     now: datetime,
     resume: str | None = None,
+    id: str | None = None,
 ) -> Plan:
-    """The plan. Pairs are in the order of the sources, then of the destinations; a source's own region is left out."""
+    """The plan. Pairs are in the order of the sources, then of the destinations; a source's own region is left out.
+
+    ``id`` is that of a migration that is taken up again: it stays what it was, even if a source is gone since.
+    """
     resource = sources[0].resource if sources else "image"
     regions = [destination.region for destination in destinations]
-    id = plan_id(account, resource, [source.label for source in sources], regions, wish)
+    id = id or plan_id(account, resource, [source.label for source in sources], regions, wish)
     intent = tags.pack(intent_of(sources, regions, wish))
     pairs: list[Pair] = []
     notes: list[str] = []

@@ -37,6 +37,7 @@ def prepare(
     account: str,
     now: datetime,
     resume: str | None = None,
+    id: str | None = None,
     missing: Callable[[list[str]], None] = lambda labels: None,
 ) -> Plan:
     """Read the sources (``ids`` by their regions) and the destinations, make the plan, and ask EC2 whether it is
@@ -53,7 +54,8 @@ def prepare(
     found = everywhere(list(regions), lambda client: read_destination(client, sources, asked, account))
 
     def planned() -> Plan:
-        return make(sources, [found[region] for region in regions], asked, account=account, now=now, resume=resume)
+        there = [found[region] for region in regions]
+        return make(sources, there, asked, account=account, now=now, resume=resume, id=id)
 
     plan = planned()
     first = {pair.region: pair for pair in reversed(plan.pairs) if pair.action is Action.COPY}

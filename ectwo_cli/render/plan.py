@@ -52,10 +52,10 @@ def _lines(screen: Screen, rows: Sequence[tuple[Resource, Sequence[str]]], share
 
     made: list[str] = []
     lines = grid.lines()
-    made.append(_colored(screen, next(lines)))
+    made.append(colored(screen, next(lines)))
     following = iter(rows)
     for line in lines:
-        made.append(_colored(screen, line))
+        made.append(colored(screen, line))
         if grid.is_heading(line):
             continue
         _, consequences = next(following)
@@ -75,7 +75,7 @@ def _shared(all_consequences: Sequence[Sequence[str]]) -> list[str]:
 _SGR = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
-def _colored(screen: Screen, line: Sequence[Cell]) -> str:
+def colored(screen: Screen, line: Sequence[Cell]) -> str:
     """Without rich, since a question should not wait for its import."""
     made = [
         screen.paint(cell.text, ";".join(_SGR[word] for word in cell.style.split())) if cell.style else cell.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -183,10 +184,8 @@ def test_answers_are_lost(resource: str, lost_calls: set[int], acted: bool) -> N
 def test_another_machine_knows_the_whole_plan_from_one_tag() -> None:
     ec2, ids = scene("image", 3)
     die(ec2, 22, acted=True)
-    try:
+    with contextlib.suppress(Killed):
         whole_run(ec2, ids, "image", tags=(("team", "blue"),), name="{name}-{to}")
-    except Killed:
-        pass
     ec2.before = ec2.after = survive
     made = [raw for region in REGIONS for raw in ec2.regions[region].images.values()]
     assert made

@@ -61,7 +61,7 @@ def test_tags_are_set_when_the_copy_is_made(ec2: FakeEC2) -> None:
         HOME, "web", snapshots=[one, two], Tags=[{"Key": "app", "Value": "web"}, {"Key": "aws:x", "Value": "1"}]
     )
     plan = plan_of(ec2, {HOME: [id]}, [WEST], tags=(("team", "blue"),))
-    told, last = run(ec2, plan)
+    _told, last = run(ec2, plan)
     [image] = copies_of(ec2, id, WEST)
     its = tags_of(image)
     mark = its.pop("ectwo:migration")
@@ -97,7 +97,7 @@ def test_percent_never_falls_and_is_weighted_by_bytes(ec2: FakeEC2) -> None:
     done = [event.done_bytes for event in told if isinstance(event, events.Progress)]
     assert done == sorted(done)
     assert done[-1] == 35 * GIB
-    halfway = [event for event in told if isinstance(event, events.Progress) and event.done_bytes > 17 * GIB][0]
+    halfway = next(event for event in told if isinstance(event, events.Progress) and event.done_bytes > 17 * GIB)
     assert 100 < (halfway.at - told[0].at).total_seconds() < 200
 
 
@@ -114,7 +114,7 @@ def test_slots_are_waited_for_and_are_no_failure(ec2: FakeEC2) -> None:
     ids = {HOME: [ec2.add_image(HOME, f"web-{n}") for n in range(10)]}
     told, last = run(ec2, plan_of(ec2, ids, [WEST]))
     assert last.done == 10 and last.failed == 0
-    assert [event.pending for event in told if isinstance(event, events.Waiting)][0] == 3
+    assert next(event.pending for event in told if isinstance(event, events.Waiting)) == 3
     refused = len([call for call in ec2.calls("CopyImage") if not call[3].get("DryRun")]) - 10
     assert refused <= 10
     assert all(result.attempts == 1 for result in last.results)
@@ -201,7 +201,7 @@ def test_a_failed_copy_is_removed_and_tried_again(ec2: FakeEC2) -> None:
 def test_a_copy_that_always_fails_does_not_stop_the_others(ec2: FakeEC2) -> None:
     bad, good = ec2.add_image(HOME, "bad"), ec2.add_image(HOME, "good")
     ec2.fails = lambda source, region, nth: "Disk on fire" if source == bad else None
-    told, last = run(ec2, plan_of(ec2, {HOME: [bad, good]}, [WEST]))
+    _told, last = run(ec2, plan_of(ec2, {HOME: [bad, good]}, [WEST]))
     assert (last.done, last.failed, last.exit_code()) == (1, 1, 6)
     [result] = [result for result in last.results if result.state == "failed"]
     assert result.attempts == 3
@@ -217,7 +217,7 @@ def test_a_bad_key_is_named_and_met_once_a_region(ec2: FakeEC2) -> None:
     ec2.keys[arn] = {"KeyState": "Enabled", "KeyUsage": "ENCRYPT_DECRYPT", "Arn": arn}
     ec2.bad_keys.add(arn)
     ids = {HOME: [ec2.add_image(HOME, f"web-{n}") for n in range(4)]}
-    told, last = run(ec2, plan_of(ec2, ids, [WEST, EU], kms_keys=((WEST, arn),), encrypt=True))
+    _told, last = run(ec2, plan_of(ec2, ids, [WEST, EU], kms_keys=((WEST, arn),), encrypt=True))
     west = [result for result in last.results if result.destination == WEST]
     assert [result.state for result in west] == ["failed"] * 4
     assert "Given key ID is not accessible" in str(west[0].reason) and arn in str(west[0].reason)
@@ -234,7 +234,7 @@ def test_a_region_that_denies_stops_alone(ec2: FakeEC2) -> None:
 
     ids = {HOME: [ec2.add_image(HOME, f"web-{n}") for n in range(4)]}
     ec2.before = deny
-    told, last = run(ec2, plan_of(ec2, ids, [WEST, EU]))
+    _told, last = run(ec2, plan_of(ec2, ids, [WEST, EU]))
     assert (last.done, last.failed) == (4, 4)
     assert len([call for call in ec2.calls("CopyImage") if call[1] == WEST and not call[3].get("DryRun")]) == 1
 
