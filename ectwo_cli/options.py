@@ -760,16 +760,22 @@ MANY = 10
 
 
 @dataclass(frozen=True)
-class Consent(Group):
-    """Whether it may be done."""
+class DryRun(Group):
+    """Whether it is only tried: for what changes something, but needs no question."""
 
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", rich_help_panel=ACT)] = False
     dry_run: Annotated[
         bool,
         typer.Option(
             "--dry-run", "-n", help="Check everything, show what would be done, change nothing.", rich_help_panel=ACT
         ),
     ] = False
+
+
+@dataclass(frozen=True)
+class Consent(DryRun):
+    """Whether it may be done."""
+
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", rich_help_panel=ACT)] = False
 
     def require(
         self, question: str, *, count: int = 1, everything: bool = False, ambiguous: Sequence[str] = ()

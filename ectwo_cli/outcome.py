@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Generic
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic
 
 from ectwo_cli.model import R
 
@@ -12,7 +13,7 @@ from ectwo_cli.model import R
 class Outcome(Generic[R]):
     """``action`` says what was done (``started``, ``unchanged``); ``error`` why it was not, with EC2's ``code``.
 
-    ``item`` is as it is afterwards, or as it was last seen.
+    ``item`` is as it is afterwards, or as it was last seen. ``details`` are further keys of the record.
     """
 
     item: R
@@ -20,6 +21,7 @@ class Outcome(Generic[R]):
     error: str | None = None
     code: str | None = None
     hint: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:

@@ -11,6 +11,7 @@ from ectwo_cli import errors
 from ectwo_cli.expand import ACT, QUERY
 from ectwo_cli.options import (
     Consent,
+    DryRun,
     Listing,
     Properties,
     Raw,
@@ -104,7 +105,7 @@ def instance(target: Target[Address], view: ViewOptions[Instance], names: Proper
 def allocate(
     scope: Scope,
     tagging: Tagging,
-    consent: Consent,
+    rehearsal: DryRun,
     view: ViewOptions[Address],
     name: Annotated[str | None, typer.Option("--name", help="Its Name tag.", rich_help_panel=ACT)] = None,
 ) -> None:
@@ -118,7 +119,7 @@ def allocate(
 
     client = scope.one()
     tags = {**tagging.tags, **({"Name": name} if name else {})}
-    if consent.dry_run:
+    if rehearsal.dry_run:
         addresses.check_allocate(client, tags)
         scope.screen.note(f"would allocate an address in {search.place_of(client)}")
         show_outcomes(scope.screen, view.view(), [])

@@ -100,7 +100,10 @@ def show_outcomes(screen: Screen, view: View[R], outcomes: Sequence[Outcome[R]])
     """
     ordered = sorted(outcomes, key=lambda each: default_key(each.item))
     failed = [each for each in ordered if each.failed]
-    chosen = _outcome_fields(view, for_people=screen.out_is_terminal and view.format in ("table", "wide"))
+    details = dict.fromkeys(key for each in ordered for key in each.details)
+    chosen = _outcome_fields(
+        view, tuple(details), for_people=screen.out_is_terminal and view.format in ("table", "wide")
+    )
     if view.format == "ids":
         data.write_ids(screen, [each.item for each in ordered if not each.failed])
     elif ordered or view.format not in ("table", "wide"):
@@ -286,8 +289,8 @@ def _key(name: str, rows: Sequence[Mapping[str, Any]]) -> Field:
     return Field(name, only, lambda row: row.get(name), name in ("region", "id") or name.endswith(("_id", "_ip")))
 
 
-def _outcome_fields(view: View[R], *, for_people: bool) -> list[Field]:
-    """The fields of an Outcome: those of its resource, and its own."""
+def _outcome_fields(view: View[R], details: Sequence[str], *, for_people: bool) -> list[Field]:
+    """The fields of an Outcome: those of its resource, and its own; ``details`` in formats that show everything."""
 
     def of_item(get: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return lambda outcome: get(outcome.item)
@@ -296,8 +299,10 @@ def _outcome_fields(view: View[R], *, for_people: bool) -> list[Field]:
         "action": Field("action", str, lambda each: "failed" if for_people and each.failed else each.action),
         "error": Field("error", str, _error_text, optional=view.columns is None),
     }
+    own |= {name: Field(name, str, _detail(name)) for name in details}
     wanted = [name for name in names(view) if name not in own] if view.columns is None else list(view.columns)
     if view.columns is None:
+        wanted += details if view.format in ("wide", "json", "jsonl", "yaml") else []
         wanted += ["action"] if for_people else ["action", "error"]
     made: list[Field] = []
     for name in wanted:
@@ -307,6 +312,10 @@ def _outcome_fields(view: View[R], *, for_people: bool) -> list[Field]:
             (field,) = fields(view.cls, [name])
             made.append(Field(name, field.type, of_item(field.get), field.is_id))
     return made
+
+
+def _detail(name: str) -> Callable[[Any], Any]:
+    return lambda outcome: outcome.details.get(name)
 
 
 def _error_text(outcome: Outcome[Any]) -> str | None:

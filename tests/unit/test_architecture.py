@@ -23,7 +23,8 @@ ROOMS = {
     "outcome": {"errors", "model"},
     "fanout": {"errors"},
     "aws": PURE,
-    "services": {*PURE, "aws", "fanout", "services"},
+    "keys": {"errors"},
+    "services": {*PURE, "aws", "fanout", "keys", "services"},
     "launch": {*PURE, "aws", "fanout", "services", "launch"},
     "migration": {*PURE, "aws", "fanout", "services", "migration"},
     "render": {*PURE, "migration", "render"},
@@ -39,6 +40,7 @@ HOMES = {
     "boto3": {"aws", "sandbox"},
     "botocore": {"aws", "sandbox"},
     "lxml": {"aws"},
+    "cryptography": {"keys"},
     "rich": {"render"},
     "questionary": {"prompt"},
     "prompt_toolkit": {"prompt"},
@@ -102,7 +104,7 @@ def loaded_by(*argv: str) -> set[str]:
     return set(done.stderr.split())
 
 
-HEAVY = {"boto3", "botocore", "rich", "questionary", "lxml", "moto", "yaml", "jmespath", "platformdirs"}
+HEAVY = {"boto3", "botocore", "cryptography", "rich", "questionary", "lxml", "moto", "yaml", "jmespath", "platformdirs"}
 
 
 @pytest.mark.parametrize("argv", [["--version"], ["--help"], ["instances", "--help"], ["instances", "find", "--help"]])
