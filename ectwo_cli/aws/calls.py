@@ -62,3 +62,11 @@ def is_passing(error: BaseException) -> bool:
 
     # A connection that never came about.
     return isinstance(error, ConnectionError) and not isinstance(error, SSLError)
+
+
+DENIALS = ("UnauthorizedOperation", "AccessDenied", "AccessDeniedException")
+
+
+def is_denied(error: BaseException) -> bool:
+    """Whether the caller lacks a permission."""
+    return code_of(error) in DENIALS

@@ -9,34 +9,69 @@ import typer
 from ectwo_cli.commands import migrate as migrating
 from ectwo_cli.commands.migrate_back import list_migrations
 from ectwo_cli.commands.migrate_options import Copying, Going, Sources
+from ectwo_cli.expand import QUERY
 from ectwo_cli.migration.results import CopyRow, Migration
 from ectwo_cli.options import Consent, Listing, Properties, Raw, Scope, Target, ViewOptions, Waiting
-from ectwo_cli.services.images import Image
+from ectwo_cli.services import images, search, usage
+from ectwo_cli.services.images import Image, ImageDetail
 
 app = typer.Typer()
 
+Unused = Annotated[
+    bool, typer.Option("--unused", help="Only those that nothing in their region uses.", rich_help_panel=QUERY)
+]
+
 
 @app.command()
-def find(search: Listing[Image], view: ViewOptions[Image]) -> None:
+def find(
+    search_: Listing[Image],
+    view: ViewOptions[Image],
+    owner: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--owner",
+            metavar="OWNER",
+            help="Whose: self (the default), amazon, an account's ID, or all; repeatable.",
+            rich_help_panel=QUERY,
+        ),
+    ] = None,
+    unused: Unused = False,
+) -> None:
     """Find images in all regions at once; by default your own.
 
     \b
       ectwo images find --name 'web-*'
-      ectwo images find --architecture arm64 --older-than 180d
+      ectwo images find --unused --older-than 180d --columns region,name,id,size_gib
+      ectwo images find --owner amazon --name 'al2023-ami-2023*-arm64' -r us-east-1 --sort -created_at --limit 3
+      ectwo images find --owner 099720109477 --name '*ubuntu-noble*' --architecture arm64
+
+    An image is unused when no instance (that is not terminated), no launch template (its default and its latest
+    version), no launch configuration and no Auto Scaling group of its region names it. Other accounts that it is shared
+    with can't be looked into: 'last_launched_at' tells of them too.
     """
-    search.list_into(view)
+    query = images.of_owners(search_.query, owner or ["self"])
+    how = images.Unused() if unused else None
+    try:
+        search_.list_into(view, how or search.find, given=query)
+    finally:
+        for line in usage.told(how.unknown) if how else ():
+            search_.screen.warn(line)
 
 
 @app.command()
-def show(target: Target[Image], view: ViewOptions[Image], names: Properties = None, raw: Raw = False) -> None:
-    """Show one image, or some of its properties.
+def show(
+    target: Target[ImageDetail], view: ViewOptions[ImageDetail], names: Properties = None, raw: Raw = False
+) -> None:
+    """Show one image: where it came from, its volumes, who may launch it, what uses it.
 
     \b
       ectwo images show web-2026-11
       ectwo images show us-east-1/ami-0123456789abcdef0 snapshot_ids
+      ectwo images show web-2026-11 instances
       ectwo images show web-2026-11 --raw | jq .BlockDeviceMappings
     """
-    target.show(view, names or [], raw=raw)
+    plain = raw or (names and not any(name in images.DETAILS for name in names))
+    target.show(view, names or [], raw=raw, how=search.find if plain else images.find_in_detail)
 
 
 @app.command()

@@ -58,6 +58,33 @@ def everywhere(clients: Sequence[Client], query: Query[R], how: Find[R] = find) 
     return across(clients, lambda client: how(client, query), where=place_of)
 
 
+def owned_by(
+    query: Query[R], owners: Sequence[str], parameter: str, *, public: Sequence[str], broad: Sequence[str], hint: str
+) -> Query[R]:
+    """The query for what these owners have: ``self``, one of ``public``, ``all``, or IDs of accounts.
+
+    ``parameter`` is the operation's own for owners; ``broad`` are the filters that do not narrow what is public.
+    Raises UsageError for an unknown owner, and with ``hint`` for a search of everybody's that nothing narrows.
+    """
+    for owner in owners:
+        if owner not in ("self", "all", *public) and not re.fullmatch(r"\d{12}", owner):
+            raise UsageError(
+                f"unknown owner {owner!r}", hint=f"self, {', '.join(public)}, all, or the 12 digits of an account"
+            )
+    everybody = [owner for owner in owners if owner in ("all", *public)]
+    narrow = any(
+        each["Name"] not in broad and all(value.strip("*?") for value in each["Values"]) for each in query.ec2_filters()
+    )
+    if everybody and not narrow:
+        raise UsageError(f"--owner {everybody[0]} alone means all that the world has made public", hint=hint)
+    whose = (
+        {**dict.fromkeys(query.cls.kind.owned), **query.cls.kind.by_id}
+        if "all" in owners
+        else {parameter: list(owners)}
+    )
+    return replace(query, params=whose)
+
+
 # Targets
 
 

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import TypeAlias
 
+from ectwo_cli.aws.session import Client
 from ectwo_cli.model import Regional, column, name_of, resource, tags_of
+from ectwo_cli.query import Condition, Query
+from ectwo_cli.services import images, search
+from ectwo_cli.services.search import Find, Page
 
 MADE_BY_EC2 = re.compile(
     r"Created by CreateImage\((?P<instance>i-[0-9a-f]+)\) for (?P<made>ami-[0-9a-f]+)"
@@ -105,3 +112,62 @@ class Snapshot(Regional):
     )
     state_reason: str | None = column("StateMessage", help="why it is in this state")
     tags: dict[str, str] = column("Tags", read=tags_of, help="its tags")
+
+
+def of_owners(query: Query[Snapshot], owners: Sequence[str]) -> Query[Snapshot]:
+    """The query for snapshots of these owners: ``self``, ``amazon``, ``all``, or account IDs.
+
+    Raises UsageError for anything else, and for a search of everybody's snapshots that nothing narrows.
+    """
+    broad = ("encrypted", "status", "storage-tier", "volume-size")
+    hint = "narrow it with --description or a tag, or say whose with an account's ID"
+    return search.owned_by(query, owners, "OwnerIds", public=("amazon",), broad=broad, hint=hint)
+
+
+# Which have lost what they were made for
+
+Test: TypeAlias = "Callable[[Snapshot], bool]"
+
+FOR_AN_IMAGE = Condition(
+    lambda item: item.image_id is not None,
+    {"Name": "description", "Values": ["Created by CreateImage(*", "Copied for DestinationAmi *"]},
+)
+"""What EC2 made for an image."""
+
+
+def finder(*, orphaned: bool = False, volume_gone: bool = False) -> Find[Snapshot]:
+    """A :func:`search.find` that leaves only the snapshots whose image, and whose volume, is gone.
+
+    What there is is asked for once a region, and only where there are snapshots; a region in which that is not
+    permitted fails.
+    """
+    makers = [make for make, wanted in ((_orphaned, orphaned), (_volume_gone, volume_gone)) if wanted]
+
+    def find(client: Client, query: Query[Snapshot]) -> Iterator[Page[Snapshot]]:
+        if orphaned:
+            query = replace(query, conditions=[*query.conditions, FOR_AN_IMAGE])
+        tests: list[Test] = []
+        for page in search.find(client, query):
+            if page.items and not tests:
+                tests = [make(client) for make in makers]
+            yield Page([item for item in page.items if all(test(item) for test in tests)], page.more)
+
+    return find
+
+
+def _orphaned(client: Client) -> Test:
+    """Whether the image that EC2 made a snapshot for is gone, and no other is made of it.
+
+    An image in the Recycle Bin is not gone: it can be restored as long as its snapshots are there.
+    """
+    used = images.by_snapshot(client)
+    there = {image for some in used.values() for image in some} | images.recycled(client)
+    return lambda item: item.image_id is not None and item.image_id not in there and item.id not in used
+
+
+def _volume_gone(client: Client) -> Test:
+    """Whether the volume of a snapshot is gone. A copy never had one. EC2: DescribeVolumes."""
+    there: set[str] = set()
+    for page in client.pages("DescribeVolumes", "Volumes[]", MaxResults=1000):
+        there.update(data["VolumeId"] for data in page)
+    return lambda item: item.volume_id is not None and item.volume_id not in there
