@@ -21,6 +21,26 @@ KEYS: Mapping[str, tuple[type[Any], str]] = {
 }
 """All keys of the file. A text or list is also a variable: ``ECTWO_OUTPUT``, ``ECTWO_REGIONS``."""
 
+LAUNCH: Mapping[str, tuple[type[Any], str]] = {
+    "image": (str, "an image, as --image takes it"),
+    "type": (str, "an instance type"),
+    "key": (str, "the name of a key pair"),
+    "groups": (list, "security groups, by name or ID"),
+    "subnet": (str, "a subnet, by ID or name"),
+    "zone": (str, "an Availability Zone"),
+    "tags": (dict, 'tags, as in tags = { team = "web" }'),
+    "user_data": (str, "a file"),
+    "volume_size": (int, "GiB of the root volume"),
+    "volume_type": (str, "gp3, gp2, io1, io2 or standard"),
+    "instance_profile": (str, "an instance profile, by name or ARN"),
+    "public_ip": (bool, "whether they get a public address"),
+    "shutdown": (str, "stop or terminate"),
+}
+"""The keys of ``launch``; also of ``launch.REGION``, which go before it: keys and groups are of one region."""
+
+_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
+_A = {list: "a list of texts", str: "a text", dict: "a table", int: "a number", bool: "true or false"}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -41,6 +61,14 @@ class Settings:
         """The columns that the user wants for a resource."""
         wanted = self.file.get("columns", {}).get(plural)
         return wanted if wanted is None else list(wanted)
+
+    def launch(self, region: str) -> dict[str, Any]:
+        """The defaults of a launch in ``region``, by the keys of ``LAUNCH``."""
+        said = self.file.get("launch", {})
+        general = {key: value for key, value in said.items() if key in LAUNCH}
+        special = said.get(region, {})
+        tags = {**general.get("tags", {}), **special.get("tags", {})}
+        return {**general, **special, **({"tags": tags} if tags else {})}
 
     @property
     def sandbox(self) -> bool:
@@ -104,7 +132,29 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
     for plural, names in data.get("columns", {}).items():
         if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
             raise UsageError(f"{path}, line {_line(text, plural)}: columns.{plural} has to be a list of texts")
+    _check_launch(data.get("launch", {}), "launch", text, path)
     return data
+
+
+def _check_launch(table: Mapping[str, Any], name: str, text: str, path: Path) -> None:
+    for key, value in table.items():
+        where = f"{path}, line {_line(text, key)}"
+        if name == "launch" and _REGION.fullmatch(key):
+            if not isinstance(value, dict):
+                raise UsageError(f"{where}: launch.{key} has to be a table of launch defaults in that region")
+            _check_launch(value, f"launch.{key}", text, path)
+            continue
+        if key not in LAUNCH:
+            raise UsageError(f"{where}: unknown key '{name}.{key}'", hint=nearest(key, LAUNCH))
+        wanted, about = LAUNCH[key]
+        good = type(value) is wanted
+        if wanted is list:
+            good = good and all(isinstance(each, str) for each in value)
+        if wanted is dict:
+            good = good and all(isinstance(each, str) for each in value.values())
+            about = f"{about}, each value a text"
+        if not good:
+            raise UsageError(f"{where}: {name}.{key} has to be {_A[wanted]}: {about}")
 
 
 def _line(text: str, key: str) -> int:
