@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ectwo_cli.commands import instances_launch
 from ectwo_cli.options import Listing, OptionalTargets, Properties, Raw, Target, ViewOptions
 from ectwo_cli.query import duration
 from ectwo_cli.services import instances
@@ -71,3 +72,7 @@ def watch(
     Ctrl-C ends it. Into a pipe, it prints a line for each change.
     """
     search.watch(view, duration(interval, what="--interval"))
+
+
+for verb in instances_launch.VERBS:
+    app.command()(verb)

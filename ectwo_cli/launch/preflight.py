@@ -104,7 +104,9 @@ def type_offered_in_zone(wanted: Wanted, facts: Facts) -> Iterator[Problem]:
         return
     there = placement(wanted, facts)
     if there.zone is not None:
-        if there.zone not in zones:
+        known = {each.get("AvailabilityZone") for each in facts.subnets or ()}
+        # Of a zone that is none, another rule tells.
+        if there.zone not in zones and (there.zone in known or not known):
             yield Problem(
                 f"{wanted.type} is not offered in {there.zone}",
                 f"{facts.region} has it in {', '.join(zones)}; {_instead(wanted.type, facts, there.zone)}",
