@@ -99,7 +99,7 @@ class _Pace:
     def measure(self, now: float, done: int) -> None:
         if self.at is not None and now > self.at:
             fresh = max(0, done - self.done) / (now - self.at)
-            self.rate = fresh if self.rate is None else 0.7 * self.rate + 0.3 * fresh
+            self.rate = fresh if self.rate is None else 0.5 * self.rate + 0.5 * fresh
         self.at, self.done = now, done
 
 

@@ -268,6 +268,8 @@ def _unfound(copy: Copy, unfound: Unfound, now: float) -> Copy:
 def _seen(copy: Copy, look: Seen, now: float) -> Copy:
     if look.state == "" and not look.parts:
         return _invisible(copy, now)
+    if look.state in {"gone", "deregistered"} and not copy.seen:
+        return _stale(copy, now)
     parts = look.parts or copy.parts
     done = max(copy.done_bytes, _done(copy, parts))
     after = replace(copy, parts=parts, done_bytes=done, seen=copy.seen or bool(look.state or look.parts))
@@ -305,10 +307,14 @@ def _invisible(copy: Copy, now: float) -> Copy:
         )
     if now - since < INVISIBLE_FOR:
         return copy
-    # A token that EC2 remembers from a copy that is gone gives that copy's ID again: another attempt has another token.
     if copy.tried < MOST_ATTEMPTS:
-        return replace(_again(copy, now), attempt=copy.attempt + 1)
+        return replace(_stale(copy, now), tried=copy.tried)
     return fail(copy, f"{copy.id} never appeared", now)
+
+
+def _stale(copy: Copy, now: float) -> Copy:
+    """A token that EC2 remembers from a copy that is gone gives that copy's ID again; the next attempt has another."""
+    return replace(_again(copy, now), attempt=copy.attempt + 1, tried=copy.tried - 1)
 
 
 def _broken(copy: Copy, look: Seen, broken: list[PartSeen], now: float) -> Copy:

@@ -21,6 +21,7 @@ from ectwo_cli.migration.scheduler import telling
 
 MOST_VALUES = 200
 PAGE = 1000
+MOST_PROBES = 5
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,12 @@ def look(
     images = {
         raw["ImageId"]: raw for raw in by_values(client, "DescribeImages", "Images", "image-id", list(asked.values()))
     }
+    hidden = [index for index, id in asked.items() if id not in images and not copies[index].seen and not parts[index]]
+    gone = {index for index in hidden[:MOST_PROBES] if is_gone(client, asked[index])}
     seen = {}
     for index in copies:
         raw = images.get(asked[index]) if index in asked else None
-        state = None if index not in asked else str(raw.get("State")) if raw else ""
+        state = None if index not in asked else str(raw.get("State")) if raw else "gone" if index in gone else ""
         reason = ((raw or {}).get("StateReason") or {}).get("Message")
         seen[index] = Seen(state, read_parts(parts[index]), reason)
     return Look(
@@ -66,6 +69,20 @@ def look(
         {index: images[id] for index, id in asked.items() if id in images},
         {index: {raw["SnapshotId"]: raw for raw in its} for index, its in parts.items()},
     )
+
+
+def is_gone(client: Client, id: str) -> bool:
+    """Whether EC2 knows the image and knows that it is no more. One that is only not visible yet is unknown to it.
+
+    A token that was used before gives the ID of the copy that was made then, even if that was deregistered since.
+    """
+    try:
+        client.call_once("DescribeImages", ImageIds=[id])
+    except Exception as error:
+        if not classify.is_cloud_error(error):
+            raise
+        return classify.read(error)[0] == "InvalidAMIID.Unavailable"
+    return False
 
 
 def snapshots_of(client: Client, plan: str, pairs: Mapping[int, Pair], copies: Mapping[int, Copy]) -> list[Raw]:

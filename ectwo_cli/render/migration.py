@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,17 @@ if TYPE_CHECKING:
 FEW = 12
 """Up to so many copies have a line each."""
 
+WIDE = 120
+"""Columns from which on the preview of many copies has the IDs of the sources beside their names."""
+
 REFRESHES_A_SECOND = 8
 HEARTBEAT = 60.0
-BAR = (10, 40)
+BAR = (12, 40)
+"""Columns of a bar, at least and at most."""
+
+FACTS, SURE = 8, 3
+"""How many facts there are beside a bar, and how many of them are never left out."""
+
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
@@ -87,14 +96,37 @@ def _table(screen: Screen, items: Sequence[PlanRow]) -> Iterator[str]:
     if not items:
         return
     names = ["region", "action", "name", "source", "size", "encryption", "carries", "id", "reason"]
+    grouped = len(items) > FEW
+    if grouped:
+        # What is the same for several destinations is one row.
+        items = _grouped(items)
+        names = ["action", "name", "source", "size", "encryption", "carries", "reason", "region"]
+        if screen.err_is_terminal and screen.width < WIDE:
+            names.remove("source")
     used = [name for name in names if any(getattr(item, name) for item in items)]
     now = screen.clock()
     width = screen.width - 2 if screen.err_is_terminal else UNLIMITED
-    made = layout(fields(PlanRow, used), items, width, now)
+    chosen = [
+        replace(field, name="to", is_id=False) if field.name == "region" else field for field in fields(PlanRow, used)
+    ]
+    made = layout(chosen, items, width, now)
     for line in Grid(made, items, now).lines():
         yield colored(screen, line)
     if made.dropped:
         yield f"(not shown: {', '.join(made.dropped)})"
+
+
+def _grouped(items: Sequence[PlanRow]) -> list[PlanRow]:
+    whole = len({item.region for item in items})
+    groups: dict[tuple[Any, ...], list[PlanRow]] = {}
+    for item in items:
+        alike = (item.source, item.action, item.size, item.encryption, item.carries, item.reason)
+        # A name that the template makes of the destination tells rows apart; the default one does not.
+        groups.setdefault((*alike, item.name), []).append(item)
+    return [
+        replace(its[0], region=f"all {whole}" if len(its) == whole else ", ".join(item.region for item in its), id=None)
+        for its in groups.values()
+    ]
 
 
 def _totals(plan: Plan, slots: int) -> Iterator[str]:
@@ -243,48 +275,60 @@ class Watching:
         regions, copies = list(self._regions.values()), list(self._copies.values())
         rows = len(copies) <= FEW and len(regions) + len(copies) <= height
         shown = regions[:height] if len(regions) <= height else regions[: height - 1]
+        facts = [self._facts(progress) for progress in shown]
+        widths = [max((measure(each[column]) for each in facts), default=0) for column in range(FACTS)]
         left = max((measure(each.region) for each in shown), default=0)
-        for progress in shown:
-            yield self._bar(progress, left, width)
+        room = width - left - 1 - sum(widths[:SURE]) - 2 * SURE
+        kept = list(range(SURE))
+        for column in range(SURE, FACTS):
+            if widths[column] and room - widths[column] - 2 >= BAR[0]:
+                room -= widths[column] + 2
+                kept.append(column)
+        long = max(BAR[0] // 2, min(BAR[1], room))
+        for progress, told in zip(shown, facts, strict=True):
+            text = "".join(f"  {told[column]:>{widths[column]}}" for column in kept if widths[column])
+            yield self._bar(progress, left, long, text)
             if rows:
                 its = [status for status in copies if status.region == progress.region]
                 yield from self._rows(its, width)
         if len(shown) < len(regions):
             yield [Cell(f"and {len(regions) - len(shown)} more regions", "dim")]
 
-    def _bar(self, progress: events.Progress, left: int, width: int) -> list[Cell]:
-        done = self._between(progress)
-        percent = _percent(done, progress.bytes)
-        finished = not progress.counts["copying"] and not progress.counts["queued"]
-        if finished and not progress.bytes:
-            percent = 100.0
-        head = f"{progress.region:<{left}} "
-        facts = [f"{percent:3.0f}%", _done_of(progress)]
-        failed = progress.counts["failed"]
-        # In the order in which they are worth their place.
-        more = [] if finished else _speed(progress)[::-1]
-        if not finished:
-            waits = self._waits.get(progress.region)
-            if waits:
-                more.insert(0, _WAITS[waits.why])
-            more.append(f"{size(done)} of {size(progress.bytes)}")
-            more.append(f"slots {progress.slots[0]}/{progress.slots[1]}")
-        text = "  ".join(facts)
-        trouble = f"  {failed} failed" if failed else ""
-        room = width - measure(head) - measure(text) - measure(trouble) - 2
-        for fact in more:
-            if room - measure(fact) - 2 >= BAR[0]:
-                text += f"  {fact}"
-                room -= measure(fact) + 2
-        long = max(BAR[0], min(BAR[1], room))
-        full = int(long * percent / 100)
-        color = "red" if finished and failed else "green" if finished else "cyan"
+    def _facts(self, progress: events.Progress) -> list[str]:
+        """What is told beside a bar, in the order in which it is worth its place; ``FACTS`` of them."""
+        counts = progress.counts
+        percent = f"{self._percent(progress):.0f}%"
+        done = f"{counts['done']}/{sum(counts.values())}"
+        trouble = f"{counts['failed']} failed" if counts["failed"] else ""
+        if _finished(progress):
+            return [percent, done, trouble, "", "", "", "", ""]
+        waits = self._waits.get(progress.region)
         return [
-            Cell(head, "bold"),
+            percent,
+            done,
+            trouble,
+            f"{elapsed(progress.eta)} left" if progress.eta is not None else "",
+            _WAITS[waits.why] if waits else "",
+            f"{size(progress.rate)}/s" if progress.rate else "",
+            f"{size(self._between(progress))} of {size(progress.bytes)}",
+            f"slots {progress.slots[0]}/{progress.slots[1]}",
+        ]
+
+    def _percent(self, progress: events.Progress) -> float:
+        if _finished(progress) and not progress.bytes:
+            return 100.0
+        return _percent(self._between(progress), progress.bytes)
+
+    def _bar(self, progress: events.Progress, left: int, long: int, text: str) -> list[Cell]:
+        full = int(long * self._percent(progress) / 100)
+        color = "cyan"
+        if _finished(progress):
+            color = "red" if progress.counts["failed"] else "green"
+        return [
+            Cell(f"{progress.region:<{left}} ", "bold"),
             Cell("━" * full, color),
-            Cell("━" * (long - full), "dim"),
-            Cell(f"  {text}"),
-            Cell(trouble, "red"),
+            Cell("━" * (long - full) if self._screen.color_err else " " * (long - full), "dim"),
+            Cell(text),
         ]
 
     def _rows(self, copies: Sequence[events.CopyStatus], width: int) -> Iterator[list[Cell]]:
@@ -328,6 +372,10 @@ _WAITS = {"slots": "waiting for a slot", "throttled": "throttled", "unreachable"
 
 def _percent(done: float, whole: int) -> float:
     return 100.0 * done / whole if whole else 0.0
+
+
+def _finished(progress: events.Progress) -> bool:
+    return not progress.counts["copying"] and not progress.counts["queued"]
 
 
 def _done_of(progress: events.Progress) -> str:

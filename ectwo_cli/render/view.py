@@ -137,7 +137,7 @@ def fields(cls: type[Resource], chosen: Sequence[str]) -> list[Field]:
 
 def _field(cls: type[Resource], name: str) -> Field:
     col = column_named(cls, name)
-    never_cut = name in (cls.kind.id, "region", "profile") or name.endswith(("_id", "_ip"))
+    never_cut = name in (cls.kind.id, "region", "profile", "source") or name.endswith(("_id", "_ip"))
     if name == col.name:
         return Field(name, col.type, attrgetter(name), never_cut)
     return Field(name, str if col.type is dict else list, lambda item: value_of(item, name), never_cut)

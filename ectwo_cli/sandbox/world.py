@@ -51,6 +51,7 @@ class Region:
         self.addresses: dict[str, Thing] = {}
         self.spot_requests: dict[str, Thing] = {}
         self.bin_images: dict[str, Thing] = {}
+        self.gone_images: set[str] = set()
         self.bin_snapshots: dict[str, Thing] = {}
         self.tags: dict[str, dict[str, str]] = {}
         self.encrypted_by_default = False

@@ -109,6 +109,9 @@ def pick_images(ask: Ask, ids: list[str], *, own: bool = False) -> list[Thing]:
     known = every(ask.here)
     seen = {thing.id for thing in ask.here.visible(known[one] for one in ids if one in known)}
     unknown = [one for one in ids if one not in seen]
+    gone = [one for one in unknown if one in ask.here.gone_images]
+    if gone:
+        raise Refusal("InvalidAMIID.Unavailable", f"The image ID '{gone[0]}' is no longer available")
     if unknown:
         noun = "id" if len(unknown) == 1 else "ids"
         verb = "does" if len(unknown) == 1 else "do"
@@ -423,6 +426,7 @@ def deregister_image(ask: Ask) -> dict[str, Any]:
     ids = snapshot_ids(image)
     pending = image.data["State"] == "pending"
     del here.images[image.id]
+    here.gone_images.add(image.id)
     if here.recycle_bin and not pending:
         image.extra["binned"] = here.now()
         here.bin_images[image.id] = image

@@ -59,6 +59,7 @@ class Region:
     snapshots: dict[str, dict[str, Any]] = field(default_factory=dict)
     instances: dict[str, dict[str, Any]] = field(default_factory=dict)
     tokens: dict[str, tuple[str, str]] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
     encrypts: bool = False
     default_key: str = "alias/aws/ebs"
 
@@ -225,7 +226,13 @@ class FakeEC2:
         return {"Account": ACCOUNT}
 
     def do_DescribeImages(self, name: str, region: Region, params: dict[str, Any]) -> dict[str, Any]:
-        assert "ImageIds" not in params
+        if "ImageIds" in params:
+            [id] = params["ImageIds"]
+            if id in region.gone:
+                raise error("InvalidAMIID.Unavailable", f"The image ID '{id}' is no longer available", "DescribeImages")
+            if id not in region.images or not self._visible(region.images[id]):
+                raise error("InvalidAMIID.NotFound", f"The image id '[{id}]' does not exist", "DescribeImages")
+            return {"Images": [region.images[id]]}
         found = [raw for raw in region.images.values() if self._visible(raw)]
         if params.get("Owners") == ["self"]:
             found = [raw for raw in found if raw["OwnerId"] == ACCOUNT]
@@ -396,6 +403,7 @@ class FakeEC2:
         if str(image.get("DeregistrationProtection", "")).startswith("enabled"):
             raise error("OperationNotPermitted", "The image is protected from deregistration", "DeregisterImage")
         del region.images[params["ImageId"]]
+        region.gone.add(params["ImageId"])
         gone = []
         if params.get("DeleteAssociatedSnapshots"):
             ids = image.get("_job", {}).get("snapshots") or [
