@@ -173,7 +173,7 @@ def carry_out(
         count = plan.count(Action.COPY, Action.FIX, Action.ADOPT)
         big = plan.bytes >= TYPED_ABOVE
         question = f"Make {count} {'copy' if count == 1 else 'copies'}, {look.size(plan.bytes)}?"
-        consent.require(question, count=count if big else 1)
+        consent.require(question, count=count, everything=big)
     last = _watch(scope, account, plan, going, view, waiting)
     _show(scope, view, last)
     _finish(last)
