@@ -518,14 +518,19 @@ class Targets(Search[R]):
         """The group. Raises UsageError when it names nothing, or a TARGET is malformed."""
         built = super().build(program, values, resource)
         _ = built.refs
-        if built.targets and (built.conditions or built.filters or built.all_):
+        if built.targets and (built.asks or built.all_):
             raise UsageError("name TARGETs or give a query, not both")
-        if not built.targets and not built.conditions and not built.filters and not built.all_:
+        if not built.targets and not built.asks and not built.all_:
             raise UsageError(
                 f"which {built.resource.kind.plural}?",
                 hint="name TARGETs, give a query such as --tag env=dev, or --all",
             )
         return built
+
+    @property
+    def asks(self) -> bool:
+        """Whether there is a query."""
+        return bool(self.conditions or self.filters)
 
     @cached_property
     def refs(self) -> list[search.Ref]:

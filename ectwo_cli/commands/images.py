@@ -6,20 +6,18 @@ from typing import Annotated
 
 import typer
 
+from ectwo_cli.commands import images_cleanup
 from ectwo_cli.commands import migrate as migrating
+from ectwo_cli.commands.images_cleanup import UnusedOnly, Unwanted, Wanted
 from ectwo_cli.commands.migrate_back import list_migrations
 from ectwo_cli.commands.migrate_options import Copying, Going, Sources
-from ectwo_cli.expand import QUERY
+from ectwo_cli.expand import ACT, QUERY
 from ectwo_cli.migration.results import CopyRow, Migration
 from ectwo_cli.options import Consent, Listing, Properties, Raw, Scope, Target, ViewOptions, Waiting
 from ectwo_cli.services import images, search, usage
 from ectwo_cli.services.images import Image, ImageDetail
 
 app = typer.Typer()
-
-Unused = Annotated[
-    bool, typer.Option("--unused", help="Only those that nothing in their region uses.", rich_help_panel=QUERY)
-]
 
 
 @app.command()
@@ -35,7 +33,7 @@ def find(
             rich_help_panel=QUERY,
         ),
     ] = None,
-    unused: Unused = False,
+    unused: UnusedOnly = False,
 ) -> None:
     """Find images in all regions at once; by default your own.
 
@@ -72,6 +70,33 @@ def show(
     """
     plain = raw or (names and not any(name in images.DETAILS for name in names))
     target.show(view, names or [], raw=raw, how=search.find if plain else images.find_in_detail)
+
+
+@app.command()
+def deregister(
+    selected: Unwanted[Image],
+    consent: Consent,
+    view: ViewOptions[Image],
+    keep_snapshots: Annotated[
+        bool, typer.Option("--keep-snapshots", help="Leave their snapshots where they are.", rich_help_panel=ACT)
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also those that are in use.", rich_help_panel=ACT)] = False,
+    unprotect: Annotated[
+        bool, typer.Option("--unprotect", help="End deregistration protection first.", rich_help_panel=ACT)
+    ] = False,
+) -> None:
+    """Deregister images, and delete the snapshots that nothing else needs.
+
+    \b
+      ectwo images deregister web-2024-01
+      ectwo images deregister --unused --older-than 180d --dry-run
+      ectwo images deregister --unused --tag app --keep-newest 3 --group-by tags.app
+      ectwo images deregister us-east-1/ami-0123456789abcdef0 --keep-snapshots --yes
+
+    Images that instances, launch templates or Auto Scaling groups use are refused, unless --force. A snapshot that
+    another image uses stays. What a rule of the Recycle Bin keeps can be restored: 'ectwo images restore'.
+    """
+    images_cleanup.deregister(selected, consent, view, Wanted(keep_snapshots, force, unprotect))
 
 
 @app.command()

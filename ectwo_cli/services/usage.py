@@ -33,9 +33,8 @@ class Use:
     zone: str | None = None
 
     def __str__(self) -> str:
-        named = f"{self.kind} {self.id}"
         more = ", ".join(part for part in (self.name, self.state) if part)
-        return f"{named} ({more})" if more else named
+        return f"{self.id} ({more})" if more else self.id
 
 
 @dataclass(frozen=True)
