@@ -68,9 +68,11 @@ def goes_on(sights: Sequence[Sight[Any]], verb: str) -> str:
         more = f" and {len(some) - NAMED} more" if len(some) > NAMED else ""
         return ", ".join(names) + more
 
-    sent = [sight for sight in sights if sight.sent]
-    waiting = [sight for sight in sights if not sight.sent]
-    parts = [f"AWS goes on {verb} {named(sent)}"] if sent else []
+    going: dict[str, list[Sight[Any]]] = {}
+    for sight in sights:
+        going.setdefault((sight.doing or verb) if sight.sent else "", []).append(sight)
+    waiting = going.pop("", [])
+    parts = [f"AWS goes on {doing} {named(some)}" for doing, some in going.items()]
     parts += [f"nothing was done yet to {named(waiting)}"] if waiting else []
     return "; ".join(parts)
 

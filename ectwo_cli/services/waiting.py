@@ -75,7 +75,8 @@ class Sight(Generic[T]):
 
     ``ok``: True there, False never (``reason``, with EC2's ``code`` and a ``hint`` where there are some), None still
     on its way; ``late`` with None: nobody waits for it any more. ``action`` is what was done to it, in one word.
-    ``sent`` says that EC2 has been asked for it, so that it goes on without us.
+    ``sent`` says that EC2 has been asked for it, so that it goes on without us, ``doing`` what, where that is not
+    what the verb says.
     """
 
     key: tuple[str | None, str, str]
@@ -89,6 +90,7 @@ class Sight(Generic[T]):
     late: bool = False
     action: str | None = None
     sent: bool = True
+    doing: str = ""
 
     @property
     def ended(self) -> bool:
