@@ -809,10 +809,9 @@ class Consent(DryRun):
 
 
 @dataclass(frozen=True)
-class Waiting(Group):
-    """Whether and how long to wait for the final state."""
+class Patience(Group):
+    """How long to wait for the final state."""
 
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="Return at once.", rich_help_panel=ACT)] = False
     timeout: Annotated[
         str | None,
         typer.Option("--timeout", metavar="TIME", help="Stop waiting after 90s, 20m, 2h.", rich_help_panel=ACT),
@@ -829,6 +828,17 @@ class Waiting(Group):
     def limit(self) -> timedelta | None:
         """How long to wait at most; None when nothing was said."""
         return duration(self.timeout, what="--timeout") if self.timeout is not None else None
+
+    def within(self, default: timedelta | None) -> timedelta | None:
+        """How long to wait at most; ``default`` when nothing was said, None for ever."""
+        return default if self.timeout is None else self.limit
+
+
+@dataclass(frozen=True)
+class Waiting(Patience):
+    """Whether and how long to wait for the final state."""
+
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Return at once.", rich_help_panel=ACT)] = False
 
 
 @dataclass(frozen=True)

@@ -151,6 +151,14 @@ def show_json(screen: Screen, value: Any) -> None:
     data.write_json_value(screen, value)
 
 
+def show_text(screen: Screen, text: str) -> None:
+    """Text of many lines as it is; on a terminal with its control characters written out."""
+    if screen.out_is_terminal:
+        text = "".join(f"{escaped(line)}\n" for line in text.splitlines())
+    screen.write(text if text.endswith("\n") or not text else text + "\n")
+    screen.flush()
+
+
 def label(item: Resource) -> str:
     """A resource in a sentence: ``web-1 (us-east-1/i-0abc)``."""
     name = getattr(item, "name", None)

@@ -47,7 +47,9 @@ def _of_terminating(order: Order, item: Machine, facts: Facts) -> list[str]:
     root = [disk for disk in item.disks if disk["device"] == item.root_device]
     others = [disk for disk in item.disks if disk not in root]
     for disks, noun in ((root, "root volume"), (others, "volume")):
-        told += [f"{noun} {disk['volume_id']} is {'deleted' if disk['deleted'] else 'kept, and billed'}" for disk in disks]
+        told += [
+            f"{noun} {disk['volume_id']} is {'deleted' if disk['deleted'] else 'kept, and billed'}" for disk in disks
+        ]
     told += _of_data(facts)
     if item.public_ip and not item.has_elastic_ip:
         told.append(f"public address {item.public_ip} is given up")

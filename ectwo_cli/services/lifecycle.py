@@ -17,6 +17,7 @@ from ectwo_cli.aws.session import Client, code_of
 from ectwo_cli.fanout import Results, across
 from ectwo_cli.outcome import Outcome
 from ectwo_cli.services import bulk, machines, search
+from ectwo_cli.services.instances import Instance
 from ectwo_cli.services.machines import NOTHING, Facts, Machine
 from ectwo_cli.services.waiting import LIMIT, Pace, Sight, Ticker, id_of, key_of, looks_by_id
 
@@ -521,7 +522,7 @@ def rehearse(
 # What else to know of an instance
 
 
-def protect(client: Client, items: Sequence[Machine], *, on: bool, check: bool = False) -> Iterator[Outcome[Machine]]:
+def protect(client: Client, items: Sequence[Instance], *, on: bool, check: bool = False) -> Iterator[Outcome[Instance]]:
     """Switch termination protection on or off, where it is not so already; with ``check`` only ask whether it would
     be permitted. EC2: DescribeInstanceAttribute and ModifyInstanceAttribute, which take one instance each."""
     from ectwo_cli.services.outcomes import failed

@@ -208,6 +208,14 @@ def find_refs(client: Client, refs: Sequence[Ref], cls: type[R], how: Find[R] = 
                         yield which, item
 
 
+def by_ids(cls: type[R], ids: Iterable[str]) -> Query[R]:
+    """The query for resources by their IDs, through a filter: one that EC2 does not know fails nothing."""
+    kind = cls.kind
+    column = columns(cls)[kind.id]
+    own = {**dict.fromkeys(kind.owned), **kind.by_id}
+    return Query(cls, [_named(column.name, column.filter, ids, by_id=True)], params=own)
+
+
 def _named(name: str, filter_name: str | None, values: Iterable[str], *, by_id: bool) -> Condition:
     wanted = set(values)
     sent = {"Name": filter_name, "Values": [escaped(value) for value in sorted(wanted)]} if filter_name else None

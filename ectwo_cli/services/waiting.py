@@ -8,7 +8,7 @@ How to use it, for images that were just copied::
         hopeless=lambda image: (image.state_reason or "it failed") if image.state in ("failed", "error") else None,
         detail=lambda image: f"{image.progress}%",
     )
-    sights = wait(scope.by_region(images), goal, limit=waiting.limit or LIMIT)
+    sights = wait(scope.by_region(images), goal, limit=options.within(LIMIT))
 
 ``wait`` yields what is seen of each thing whenever that changes; the last :class:`Sight` of a thing has ``ok`` True
 (there), False (will never be; ``reason`` says why) or, with ``late``, None: the time ran out. At the edge,
@@ -29,12 +29,12 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from ectwo_cli.aws.calls import batches, escaped, is_passing
+from ectwo_cli.aws.calls import batches, is_passing
 from ectwo_cli.aws.session import Client
 from ectwo_cli.errors import Failure
 from ectwo_cli.fanout import Results, across
-from ectwo_cli.model import R, Resource, columns
-from ectwo_cli.query import MOST_FILTER_VALUES, Condition, Query
+from ectwo_cli.model import R, Resource
+from ectwo_cli.query import MOST_FILTER_VALUES
 from ectwo_cli.services import search
 
 T = TypeVar("T")
@@ -167,14 +167,10 @@ class Ticker(Generic[T]):
 
 def looks_by_id(cls: type[R], how: search.Find[R] = search.find) -> Look[R]:
     """The look that asks the kind's Describe operation with a filter on the ID. EC2: that operation."""
-    column = columns(cls)[cls.kind.id]
 
     def look(client: Client, ids: Sequence[str]) -> Iterator[R]:
         for some in batches(ids, MOST_FILTER_VALUES):
-            wanted = set(some)
-            sent = {"Name": column.filter, "Values": [escaped(each) for each in some]} if column.filter else None
-            condition = Condition(lambda item, wanted=wanted: getattr(item, column.name) in wanted, sent, column.name)  # type: ignore[misc]
-            for page in how(client, Query(cls, [condition], params=dict.fromkeys(cls.kind.owned))):
+            for page in how(client, search.by_ids(cls, some)):
                 yield from page.items
 
     return look
