@@ -33,9 +33,12 @@ def follow(screen: Screen, sights: Results[Any, Sight[R]], *, verb: str, again: 
     try:
         with Waits(screen, verb) as waits:
             for sight in sights:
+                first = sight.key not in last
                 last[sight.key] = sight
-                waits.update(sight.key, label(sight.item), sight.state, sight.detail)
-                if sight.ok is not None:
+                if sight.ok is None:
+                    waits.update(sight.key, label(sight.item), sight.state, sight.detail)
+                elif not first:
+                    # Who ended at first sight was not waited for; the result tells.
                     waits.done(sight.key, sight.state, sight.ok)
             for failure in sights.failures:
                 place: Any = failure.place

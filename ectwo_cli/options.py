@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeAlias
 
 import typer
 
@@ -719,6 +719,9 @@ class ViewOptions(Group, Generic[R]):
         ),
     ] = None
 
+    own: ClassVar[tuple[str, ...]] = ()
+    """Keys that its records have beside the properties."""
+
     @classmethod
     def build(cls, program: Program, values: Mapping[str, Any], resource: type[Resource] | None) -> Any:
         """The group. Raises UsageError for an unknown format or column, and for a bad JMESPath."""
@@ -743,21 +746,28 @@ class ViewOptions(Group, Generic[R]):
         from ectwo_cli.render.view import view
 
         default = self._configured() or (columns if self.format == "table" else None)
-        made = view(
+        return view(
             self.resource,
             format=self.format,
             columns=self.columns or default,
             header=not self.no_header,
             query=self.jmespath,
             profiles=profiles,
+            extra=extra or self.own,
         )
-        return dataclasses.replace(made, extra=tuple(extra)) if extra else made
 
     def _configured(self) -> list[str] | None:
         """The user's columns shape tables for people; what scripts read never changes with a config file."""
         if self.format != "table" or not self.program.screen.out_is_terminal:
             return None
         return self.program.settings.columns(self.resource.kind.plural)
+
+
+@dataclass(frozen=True)
+class Report(ViewOptions[R]):
+    """How it is shown what became of targets: ``action`` and ``error`` are columns as well."""
+
+    own = ("action", "error")
 
 
 MANY = 10

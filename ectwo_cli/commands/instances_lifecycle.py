@@ -12,7 +12,7 @@ from ectwo_cli.expand import ACT
 from ectwo_cli.fanout import across
 from ectwo_cli.follow import check_time, follow, outcomes
 from ectwo_cli.model import R, columns
-from ectwo_cli.options import Consent, Patience, Properties, Selection, Target, Targets, ViewOptions, Waiting
+from ectwo_cli.options import Consent, Patience, Properties, Report, Selection, Target, Targets, ViewOptions, Waiting
 from ectwo_cli.outcome import Outcome
 from ectwo_cli.query import Query, option_condition
 from ectwo_cli.render.screen import Screen
@@ -25,7 +25,7 @@ from ectwo_cli.services.machines import NOTHING, Machine
 from ectwo_cli.services.waiting import LIMIT, Sight, key_of
 
 
-def start(selected: Targets[Instance], consent: Consent, patience: Waiting, view: ViewOptions[Instance]) -> None:
+def start(selected: Targets[Instance], consent: Consent, patience: Waiting, view: Report[Instance]) -> None:
     """Start instances, and wait until they run.
 
     \b
@@ -42,7 +42,7 @@ def stop(
     selected: Targets[Instance],
     consent: Consent,
     patience: Waiting,
-    view: ViewOptions[Instance],
+    view: Report[Instance],
     force: Annotated[
         bool, typer.Option("--force", help="Do not wait for the system to shut down.", rich_help_panel=ACT)
     ] = False,
@@ -68,7 +68,7 @@ def reboot(
     selected: Targets[Instance],
     consent: Consent,
     patience: Waiting,
-    view: ViewOptions[Instance],
+    view: Report[Instance],
     hard: Annotated[
         bool, typer.Option("--hard", help="Stop them, then start them: on other hardware.", rich_help_panel=ACT)
     ] = False,
@@ -91,7 +91,7 @@ def terminate(
     selected: Targets[Instance],
     consent: Consent,
     patience: Waiting,
-    view: ViewOptions[Instance],
+    view: Report[Instance],
     unprotect: Annotated[
         bool,
         typer.Option("--unprotect", help="Also those with termination protection.", rich_help_panel=ACT),
@@ -112,7 +112,7 @@ def terminate(
 def protect(
     selected: Targets[Instance],
     consent: Consent,
-    view: ViewOptions[Instance],
+    view: Report[Instance],
     off: Annotated[bool, typer.Option("--off", help="Switch it off.", rich_help_panel=ACT)] = False,
 ) -> None:
     """Switch termination protection on, or off.
@@ -141,7 +141,7 @@ def protect(
 def wait(
     selected: Targets[Instance],
     patience: Patience,
-    view: ViewOptions[Instance],
+    view: Report[Instance],
     until: Annotated[
         str, typer.Option("--until", metavar="STATE", help="running, stopped, terminated or ok.", rich_help_panel=ACT)
     ] = "running",
@@ -246,7 +246,7 @@ VERBS = (start, stop, reboot, terminate, protect, wait, console, image, address)
 
 
 def _act(
-    order: Order, selected: Targets[Instance], consent: Consent, patience: Waiting, view: ViewOptions[Instance]
+    order: Order, selected: Targets[Instance], consent: Consent, patience: Waiting, view: Report[Instance]
 ) -> None:
     selection = selected.select(machines.find)
     found = [item for item in selection.items if isinstance(item, Machine)]
@@ -319,7 +319,7 @@ def _ask_for_all(selection: Selection[Instance], consent: Consent, question: str
         consent.require(question, count=len(selection.items), everything=True)
 
 
-def _show(selected: Targets[Instance], view: ViewOptions[Instance], done: Sequence[Outcome[Any]]) -> None:
+def _show(selected: Targets[Instance], view: Report[Instance], done: Sequence[Outcome[Any]]) -> None:
     from ectwo_cli.render.show import show_outcomes
 
     if not done:
