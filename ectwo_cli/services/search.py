@@ -11,7 +11,7 @@ from ectwo_cli.aws.calls import batches, escaped
 from ectwo_cli.aws.session import Client
 from ectwo_cli.errors import NotFound, UsageError
 from ectwo_cli.fanout import Results, across
-from ectwo_cli.model import R, Raw, columns
+from ectwo_cli.model import R, Raw, Resource, columns
 from ectwo_cli.query import MOST_FILTER_VALUES, Condition, Query
 
 
@@ -136,7 +136,7 @@ class Lookup(Generic[R]):
     @property
     def items(self) -> list[R]:
         """All of them, each once."""
-        unique = {(item.profile, item.region, getattr(item, item.kind.id)): item for item in self._all()}  # type: ignore[attr-defined]
+        unique = {_whereabouts(item): item for item in self._all()}
         return list(unique.values())
 
     @property
@@ -220,6 +220,11 @@ def _named(name: str, filter_name: str | None, values: Iterable[str], *, by_id: 
     wanted = set(values)
     sent = {"Name": filter_name, "Values": [escaped(value) for value in sorted(wanted)]} if filter_name else None
     return Condition(lambda item: getattr(item, name) in wanted, sent, name if by_id else None)
+
+
+def _whereabouts(item: Resource) -> tuple[object, ...]:
+    """What tells one resource from every other. A region itself is in none."""
+    return tuple(getattr(item, name, None) for name in ("profile", "region", item.kind.id))
 
 
 def missing(refs: Sequence[Ref], cls: type[R], hint: str | None = None) -> NotFound:
