@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -104,12 +105,19 @@ class Ec2:
 
     def boto(self, region: str = "us-east-1", service: str = "ec2", *, account: str = ACCOUNT) -> Any:
         """A plain boto3 client: the witness of what ectwo did."""
-        session = boto3.session.Session(
-            aws_access_key_id=f"SANDBOX-{account}", aws_secret_access_key="sandbox", region_name=region
-        )
-        return session.client(
-            service, endpoint_url=self.endpoint, config=Config(retries={"total_max_attempts": 1, "mode": "standard"})
-        )
+        return _client(self.endpoint, region, service, account)
+
+
+@cache
+def _session(account: str) -> boto3.session.Session:
+    return boto3.session.Session(aws_access_key_id=f"SANDBOX-{account}", aws_secret_access_key="sandbox")
+
+
+@cache
+def _client(endpoint: str, region: str, service: str, account: str) -> Any:
+    # Loading EC2's model takes longer than most tests: one session, and one client a region, for all of them.
+    config = Config(retries={"total_max_attempts": 1, "mode": "standard"})
+    return _session(account).client(service, region_name=region, endpoint_url=endpoint, config=config)
 
 
 def clean_environment(home: Path, **more: str) -> dict[str, str]:

@@ -35,20 +35,23 @@ def load() -> None:
                 path.parent.rmdir()
 
 
-def reset(seed: int) -> None:
-    """Empty moto, and let its IDs start from ``seed``, so that every sandbox is the same."""
+def reset() -> None:
+    """Empty moto."""
     from moto.ec2.models import ec2_backends
-    from moto.moto_api._internal import mock_random
 
-    ec2_backends.reset()
-    mock_random.seed(seed)
+    # Its own reset would make each backend's VPC anew at once, with IDs of any kind.
+    ec2_backends.clear()
 
 
 def backend(here: Region) -> Any:
-    """moto's EC2 of a region."""
+    """moto's EC2 of a region. Its VPC and subnets have the same IDs in every sandbox, whoever asks first."""
     from moto.ec2.models import ec2_backends
+    from moto.moto_api._internal import mock_random
 
-    return ec2_backends[here.account][here.name]
+    account = ec2_backends[here.account]
+    if here.name not in account.keys():  # noqa: SIM118 - looking it up makes it
+        mock_random.seed(f"{here.account}/{here.name}")
+    return account[here.name]
 
 
 def knows(operation: str) -> bool:

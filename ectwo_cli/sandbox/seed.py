@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ectwo_cli.sandbox import catalog, delegate, geography, prices
-from ectwo_cli.sandbox.ec2 import addresses, disks, images, launching, network, spot, states, types
+from ectwo_cli.sandbox.ec2 import addresses, disks, groups, images, keypairs, launching, network, spot, states, types
 from ectwo_cli.sandbox.world import ACCOUNT, Region, Thing, World
 
 SIZES = ("small", "medium", "large", "empty")
@@ -236,6 +236,8 @@ _ALIASES = {
     "windows-2022": "/aws/service/ami-windows-latest/Windows_Server-2022-English-Full-Base",
 }
 
+_SEEN = 180.0
+
 _FILLERS = (
     ("api", "m7g.large", "al2023-arm64"),
     ("cache", "r7g.large", "al2023-arm64"),
@@ -296,13 +298,12 @@ def _core(here: Region) -> None:
 
 
 def _keys(here: Region) -> None:
-    import base64
-
     for name, material in _KEYS.items():
-        query = {"KeyName": name, "PublicKeyMaterial": base64.b64encode(material.encode()).decode()}
+        kind, fingerprint = keypairs.identify(material)
+        key = keypairs.make(here, name, kind, fingerprint, material + "\n")
+        key.data["CreateTime"] = here.moment(_at(here, "2024-02-01"))
         if name == "ops":
-            query |= _tag_query("key-pair", {"team": "ops"})
-        delegate.call(here, "ImportKeyPair", query)
+            here.tag(key.id, _listed({"team": "ops"}))
 
 
 def _tag_query(kind: str, tags: Mapping[str, str]) -> dict[str, str]:
@@ -313,32 +314,23 @@ def _tag_query(kind: str, tags: Mapping[str, str]) -> dict[str, str]:
     return query
 
 
-def _group(here: Region, name: str, description: str, vpc: str, tags: TAGS | None = None) -> str:
-    query = {"GroupName": name, "GroupDescription": description, "VpcId": vpc}
-    if tags:
-        query |= _tag_query("security-group", tags)
-    return str(delegate.call(here, "CreateSecurityGroup", query)["GroupId"])
+def _group(here: Region, name: str, description: str, vpc: str, tags: TAGS | None = None) -> Thing:
+    group = groups.make(here, name, description, vpc)
+    here.tag(group.id, _listed(tags or {}))
+    return group
 
 
-def _allow(here: Region, target: str, port: int, to: int | None = None, protocol: str = "tcp", **source: str) -> None:
-    query = {
-        "GroupId": target,
-        "IpPermissions.1.IpProtocol": protocol,
-        "IpPermissions.1.FromPort": str(port),
-        "IpPermissions.1.ToPort": str(port if to is None else to),
-    }
-    names = {
-        "cidr": "IpRanges.1.CidrIp",
-        "cidr6": "Ipv6Ranges.1.CidrIpv6",
-        "group": "Groups.1.GroupId",
-        "prefixes": "PrefixListIds.1.PrefixListId",
-    }
-    note = source.pop("note", None)
+def _allow(here: Region, target: Thing, port: int, to: int | None = None, protocol: str = "tcp", **source: Any) -> None:
+    names = {"cidr": "CidrIpv4", "cidr6": "CidrIpv6", "prefixes": "PrefixListId"}
+    rule: dict[str, Any] = {"IpProtocol": protocol, "FromPort": port, "ToPort": port if to is None else to}
     for kind, value in source.items():
-        query[f"IpPermissions.1.{names[kind]}"] = value
-        if note:
-            query[f"IpPermissions.1.{names[kind].rpartition('.')[0]}.Description"] = note
-    delegate.call(here, "AuthorizeSecurityGroupIngress", query)
+        if kind == "note":
+            rule["Description"] = value
+        elif kind == "group":
+            rule["ReferencedGroupInfo"] = {"GroupId": value.id}
+        else:
+            rule[names[kind]] = value
+    groups.add_rule(here, target, False, rule)
 
 
 def _groups(here: Region) -> None:
@@ -548,7 +540,7 @@ def _find_image(here: Region, name: str) -> dict[str, Any]:
 
 def _machines(here: Region, machines: tuple[Machine, ...]) -> None:
     every = [one for one in network.subnets(here) if one.default]
-    groups = {(one.vpc, one.name): one for one in network.groups(here)}
+    held = {(one.vpc, one.name): one for one in network.groups(here)}
     found: dict[str, dict[str, Any]] = {}
     for machine in machines:
         if machine.image not in found:
@@ -556,7 +548,7 @@ def _machines(here: Region, machines: tuple[Machine, ...]) -> None:
         zones = types.offered(here.name)[machine.type]
         fitting = [one for one in every if one.zone in zones]
         subnet = fitting[machine.zone % len(fitting)]
-        _machine(here, machine, found[machine.image], subnet, groups[subnet.vpc, machine.group])
+        _machine(here, machine, found[machine.image], subnet, held[subnet.vpc, machine.group])
 
 
 def _machine(
@@ -610,9 +602,11 @@ def _machine(
             created=since,
         )
     ended = machine.state == "terminated"
-    (thing,) = launching.launch(
-        here, plan, at=since, state="running" if ended else machine.state, spot_request=request.id if request else None
-    )
+    lasting = machine.state if machine.state in ("running", "stopped") else "running"
+    (thing,) = launching.launch(here, plan, at=since, state=lasting, spot_request=request.id if request else None)
+    if machine.state in ("pending", "stopping", "shutting-down"):
+        # Long enough to be seen by whoever looks around.
+        states.put(here, thing, machine.state, delay=_SEEN)
     thing.extra["seeded"] = True
     thing.extra["kept"] = True
     if ended:

@@ -125,7 +125,7 @@ class Sandbox:
             for name in self.opted_in:
                 geography.REGIONS[name] = geography.OPTED_OUT
             self.opted_in.clear()
-            delegate.reset(20260101)
+            delegate.reset()
             self.world = World(self.started_settings)
             plant(self.world, self.seed_size)
 
@@ -397,7 +397,7 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path, _, query = self.path.partition("?")
         # A page in a browser must not reach this server, neither by itself nor through a name that it made point here.
-        host = (self.headers.get("Host") or HOST).rpartition(":")[0] or HOST
+        host = re.sub(r":\d+$", "", self.headers.get("Host") or HOST)
         if self.headers.get("Origin") or host not in (HOST, "localhost", "[::1]"):
             self._send(Reply(403, b"The sandbox answers command-line programs on this machine only.\n", "text/plain"))
         elif path.startswith("/_ectwo/"):

@@ -50,6 +50,9 @@ class Region:
         self.volumes: dict[str, Thing] = {}
         self.addresses: dict[str, Thing] = {}
         self.spot_requests: dict[str, Thing] = {}
+        self.groups: dict[str, Thing] = {}
+        self.rules: dict[str, Thing] = {}
+        self.key_pairs: dict[str, Thing] = {}
         self.bin_images: dict[str, Thing] = {}
         self.gone_images: set[str] = set()
         self.bin_snapshots: dict[str, Thing] = {}

@@ -10,8 +10,10 @@ from ectwo_cli.sandbox.ec2 import (
     addresses,
     copies,
     delegated,
+    groups,
     images,
     instances,
+    keypairs,
     network,
     regions,
     snapshots,
@@ -25,8 +27,10 @@ OPERATIONS: dict[str, Handler] = {
     **delegated.HANDLERS,
     **addresses.HANDLERS,
     **copies.HANDLERS,
+    **groups.HANDLERS,
     **images.HANDLERS,
     **instances.HANDLERS,
+    **keypairs.HANDLERS,
     **network.HANDLERS,
     **regions.HANDLERS,
     **snapshots.HANDLERS,
@@ -37,7 +41,7 @@ OPERATIONS: dict[str, Handler] = {
 }
 """What the sandbox answers itself. Whatever else moto knows goes there."""
 
-_REPLACED = ("Instance", "Image", "Snapshot", "Volume", "Address", "Spot", "Fleet")
+_REPLACED = ("Instance", "Image", "Snapshot", "Volume", "Address", "Spot", "Fleet", "SecurityGroup", "KeyPair")
 """Nouns of which moto's own store is empty here: its operations on them would answer nonsense."""
 
 

@@ -9,7 +9,6 @@ from typing import Any
 from ectwo_cli.sandbox import delegate
 from ectwo_cli.sandbox.asking import Ask, Handler, dry_run
 from ectwo_cli.sandbox.filters import Table, page, select
-from ectwo_cli.sandbox.refusals import Refusal
 
 _PAGING = re.compile(r"^(Filter\.|MaxResults$|NextToken$|DryRun$)")
 
@@ -56,14 +55,6 @@ LISTINGS: dict[str, Listing] = {
             "vpc-id": "VpcId",
         },
     ),
-    "DescribeSecurityGroupRules": Listing(
-        "SecurityGroupRules",
-        {"group-id": "GroupId", "security-group-rule-id": "SecurityGroupRuleId"},
-    ),
-    "DescribeKeyPairs": Listing(
-        "KeyPairs",
-        {"fingerprint": "KeyFingerprint", "key-name": "KeyName", "key-pair-id": "KeyPairId"},
-    ),
     "DescribeLaunchTemplates": Listing(
         "LaunchTemplates",
         {"create-time": "CreateTime", "launch-template-name": "LaunchTemplateName"},
@@ -99,34 +90,6 @@ LISTINGS: dict[str, Listing] = {
 }
 
 
-def _rules(name: str, path: str) -> Table:
-    return {
-        f"{name}.cidr": f"{path}.IpRanges.CidrIp",
-        f"{name}.from-port": f"{path}.FromPort",
-        f"{name}.group-id": f"{path}.UserIdGroupPairs.GroupId",
-        f"{name}.group-name": f"{path}.UserIdGroupPairs.GroupName",
-        f"{name}.ipv6-cidr": f"{path}.Ipv6Ranges.CidrIpv6",
-        f"{name}.prefix-list-id": f"{path}.PrefixListIds.PrefixListId",
-        f"{name}.protocol": f"{path}.IpProtocol",
-        f"{name}.to-port": f"{path}.ToPort",
-        f"{name}.user-id": f"{path}.UserIdGroupPairs.UserId",
-    }
-
-
-LISTINGS["DescribeSecurityGroups"] = Listing(
-    "SecurityGroups",
-    {
-        "description": "Description",
-        "group-id": "GroupId",
-        "group-name": "GroupName",
-        "owner-id": "OwnerId",
-        "vpc-id": "VpcId",
-        **_rules("ip-permission", "IpPermissions"),
-        **_rules("egress.ip-permission", "IpPermissionsEgress"),
-    },
-)
-
-
 def listing(ask: Ask) -> dict[str, Any]:
     """A Describe of moto's, filtered and paged as EC2 does."""
     shape = LISTINGS[ask.operation]
@@ -144,33 +107,4 @@ def plain(ask: Ask) -> dict[str, Any]:
     return delegate.call(ask.here, ask.operation, dict(ask.query))
 
 
-def delete_security_group(ask: Ask) -> dict[str, Any]:
-    """DeleteSecurityGroup: refused while an interface or a rule of another group refers to it."""
-    here = ask.here
-    group_id, name = ask.get("GroupId"), ask.get("GroupName")
-    every = delegate.call(here, "DescribeSecurityGroups", {})["SecurityGroups"]
-    found = [one for one in every if one["GroupId"] == group_id or (name and one["GroupName"] == name)]
-    if found:
-        group = found[0]
-        if group["GroupName"] == "default":
-            raise Refusal("CannotDelete", f"the specified group: \"{group['GroupId']}\" name: \"default\" cannot be "
-                          "deleted by a user")  # fmt: skip
-        from ectwo_cli.sandbox.ec2 import network
-
-        used = any(
-            held["GroupId"] == group["GroupId"] for one in network.interfaces(here) for held in one.get("Groups", ())
-        )
-        referred = any(
-            pair.get("GroupId") == group["GroupId"]
-            for one in every
-            if one["GroupId"] != group["GroupId"]
-            for rule in (*one["IpPermissions"], *one["IpPermissionsEgress"])
-            for pair in rule.get("UserIdGroupPairs", ())
-        )
-        if used or referred:
-            raise Refusal("DependencyViolation", f"resource {group['GroupId']} has a dependent object")
-    answer = plain(ask)
-    return {**answer, "Return": True, **({"GroupId": found[0]["GroupId"]} if found else {})}
-
-
-HANDLERS: dict[str, Handler] = {**dict.fromkeys(LISTINGS, listing), "DeleteSecurityGroup": delete_security_group}
+HANDLERS: dict[str, Handler] = dict.fromkeys(LISTINGS, listing)

@@ -89,7 +89,7 @@ def planned(here: Region, parameters: Mapping[str, Any]) -> Plan:
     subnet = _offered(here, name, subnet, asked=bool(parameters.get("SubnetId") or placement.get("AvailabilityZone")))
     _fits(image, kind)
     key = parameters.get("KeyName")
-    if key and key not in delegate.backend(here).key_pairs:
+    if key and key not in here.key_pairs:
         raise Refusal("InvalidKeyPair.NotFound", f"The key pair '{key}' does not exist")
     groups = network.groups_for(
         here,

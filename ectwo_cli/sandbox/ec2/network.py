@@ -8,6 +8,7 @@ from typing import Any
 
 from ectwo_cli.sandbox import delegate
 from ectwo_cli.sandbox.asking import Ask, Handler
+from ectwo_cli.sandbox.ec2 import groups as security_groups
 from ectwo_cli.sandbox.filters import Table, page, select
 from ectwo_cli.sandbox.refusals import Refusal
 from ectwo_cli.sandbox.world import Region
@@ -53,9 +54,8 @@ def subnets(here: Region) -> list[Subnet]:
 def groups(here: Region) -> list[Group]:
     """The security groups of the region."""
     return [
-        Group(id=group.id, name=group.name, vpc=group.vpc_id)
-        for vpc in delegate.backend(here).groups.values()
-        for group in vpc.values()
+        Group(id=one.id, name=one.data["GroupName"], vpc=one.data["VpcId"])
+        for one in security_groups.every(here).values()
     ]
 
 

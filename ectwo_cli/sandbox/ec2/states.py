@@ -36,14 +36,17 @@ def _later(here: Region, thing: Thing, turn: int, delay: float, effect: Any) -> 
     here.after(delay, apply)
 
 
-def start_launch(here: Region, thing: Thing, failure: Mapping[str, str] | None = None) -> None:
+def start_launch(
+    here: Region, thing: Thing, failure: Mapping[str, str] | None = None, *, delay: float | None = None
+) -> None:
     """A new instance is pending; then it runs, or ends for the reason in ``failure``."""
+    seconds = here.settings.transition if delay is None else delay
     turn = _turn(here, thing, "pending")
     if failure:
         thing.extra["failure"] = dict(failure)
-        _later(here, thing, turn, here.settings.transition, lambda: _ended(here, thing, dict(failure)))
+        _later(here, thing, turn, seconds, lambda: _ended(here, thing, dict(failure)))
     else:
-        _later(here, thing, turn, here.settings.transition, lambda: _running(here, thing))
+        _later(here, thing, turn, seconds, lambda: _running(here, thing))
 
 
 def start(here: Region, thing: Thing, failure: Mapping[str, str] | None = None) -> None:
@@ -58,7 +61,7 @@ def start(here: Region, thing: Thing, failure: Mapping[str, str] | None = None) 
         _later(here, thing, turn, here.settings.transition, lambda: _running(here, thing))
 
 
-def stop(here: Region, thing: Thing, *, hibernate: bool = False) -> None:
+def stop(here: Region, thing: Thing, *, hibernate: bool = False, delay: float | None = None) -> None:
     """A running instance is stopping, then stopped."""
     turn = _turn(here, thing, "stopping")
     reason = dict(USER_SHUTDOWN)
@@ -69,19 +72,23 @@ def stop(here: Region, thing: Thing, *, hibernate: bool = False) -> None:
         }
     thing.data["StateReason"] = reason
     thing.data["StateTransitionReason"] = _by_user(here)
-    _later(here, thing, turn, here.settings.transition * 1.2, lambda: _stopped(here, thing, reason))
+    seconds = here.settings.transition * 1.2 if delay is None else delay
+    _later(here, thing, turn, seconds, lambda: _stopped(here, thing, reason))
 
 
-def terminate(here: Region, thing: Thing, reason: Mapping[str, str] = USER_SHUTDOWN) -> None:
+def terminate(
+    here: Region, thing: Thing, reason: Mapping[str, str] = USER_SHUTDOWN, *, delay: float | None = None
+) -> None:
     """An instance is shutting down, then terminated."""
     turn = _turn(here, thing, "shutting-down")
     thing.data["StateReason"] = dict(reason)
     thing.data["StateTransitionReason"] = _by_user(here)
-    _later(here, thing, turn, here.settings.transition, lambda: _ended(here, thing, reason))
+    seconds = here.settings.transition if delay is None else delay
+    _later(here, thing, turn, seconds, lambda: _ended(here, thing, reason))
 
 
-def put(here: Region, thing: Thing, name: str, at: float | None = None) -> None:
-    """Put an instance into a state that lasts, or into one that goes on from here (``pending``, ``stopping``, …)."""
+def put(here: Region, thing: Thing, name: str, at: float | None = None, *, delay: float | None = None) -> None:
+    """Put an instance into a state that lasts, or into one that ends after ``delay`` (``pending``, ``stopping``, …)."""
     if name == "running":
         _running(here, thing, at)
     elif name == "stopped":
@@ -91,11 +98,11 @@ def put(here: Region, thing: Thing, name: str, at: float | None = None) -> None:
         thing.data["StateTransitionReason"] = _by_user(here, at)
         _ended(here, thing, dict(USER_SHUTDOWN))
     elif name == "pending":
-        start_launch(here, thing)
+        start_launch(here, thing, delay=delay)
     elif name == "stopping":
-        stop(here, thing)
+        stop(here, thing, delay=delay)
     elif name == "shutting-down":
-        terminate(here, thing)
+        terminate(here, thing, delay=delay)
     else:
         raise ValueError(name)
 

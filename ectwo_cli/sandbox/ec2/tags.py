@@ -39,6 +39,9 @@ _NOT_FOUND = {
     "vol": ("volume", "InvalidVolume.NotFound"),
     "eipalloc": ("allocation", "InvalidAllocationID.NotFound"),
     "sir": ("Spot request", "InvalidSpotInstanceRequestID.NotFound"),
+    "sg": ("security group", "InvalidGroup.NotFound"),
+    "sgr": ("security group rule", "InvalidSecurityGroupRuleId.NotFound"),
+    "key": ("key pair", "InvalidKeyPair.NotFound"),
 }
 
 
@@ -50,6 +53,9 @@ def _own(here: Region) -> dict[str, Any]:
         "vol": here.volumes,
         "eipalloc": here.addresses,
         "sir": here.spot_requests,
+        "sg": here.groups,
+        "sgr": here.rules,
+        "key": {one.id: one for one in here.key_pairs.values()},
     }
 
 
