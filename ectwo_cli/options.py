@@ -234,6 +234,11 @@ class Scope(Group):
             return [self.one()]
         return [account.client(region) for region in self.regions_of(account)]
 
+    def destinations(self, regions: Sequence[str]) -> list[Client]:
+        """The regions that something is to go to: names, globs. Raises UsageError for one that means none."""
+        elsewhere = dataclasses.replace(self, region=list(regions), exclude_region=[])
+        return [account.client(region) for account in self.accounts for region in elsewhere.regions_of(account)]
+
     def by_region(self, items: Sequence[R]) -> list[tuple[Client, list[R]]]:
         """The resources with the client of where they are, for what is done region by region."""
         places: dict[tuple[str | None, str], tuple[Client, list[R]]] = {}
