@@ -40,7 +40,7 @@ HOMES = {
     "boto3": {"aws", "sandbox"},
     "botocore": {"aws", "sandbox"},
     "lxml": {"aws"},
-    "cryptography": {"keys"},
+    "cryptography": {"keys", "sandbox"},
     "rich": {"render"},
     "questionary": {"prompt"},
     "prompt_toolkit": {"prompt"},
