@@ -78,7 +78,7 @@ class Seen:
     """One look at a copy.
 
     ``state`` is EC2's state of the image (of the snapshot, when that is what is copied): ``None`` when it was not
-    asked for, ``""`` when it was and EC2 did not know it.
+    asked for, ``""`` when it was and EC2 did not know it, ``"gone"`` when EC2 knows that it is no more.
     """
 
     state: str | None
@@ -272,7 +272,9 @@ def _seen(copy: Copy, look: Seen, now: float) -> Copy:
         return _stale(copy, now)
     parts = look.parts or copy.parts
     done = max(copy.done_bytes, _done(copy, parts))
-    after = replace(copy, parts=parts, done_bytes=done, seen=copy.seen or bool(look.state or look.parts))
+    # Complete snapshots prove nothing: they may be what the Recycle Bin kept of an image that is gone.
+    alive = bool(look.state) or any(part.state == "pending" for part in look.parts)
+    after = replace(copy, parts=parts, done_bytes=done, seen=copy.seen or alive)
     if look.state == "available":
         return replace(after, state=State.AVAILABLE, done_bytes=copy.bytes, changed_at=now)
     broken = [part for part in parts if part.state == "error"]
@@ -289,24 +291,19 @@ def _seen(copy: Copy, look: Seen, now: float) -> Copy:
     else:
         state = State.PENDING
     if state is copy.state and done == copy.done_bytes:
+        if look.state == "":
+            return _invisible(after, now)
         return replace(after, stalled=now - copy.changed_at >= STALLED_AFTER)
     return replace(after, state=state, changed_at=now, stalled=False)
 
 
 def _invisible(copy: Copy, now: float) -> Copy:
-    since = copy.submitted_at if copy.submitted_at is not None else copy.changed_at
-    if copy.seen:
-        # It was there and is not any more; a single look may have met a lagging server.
-        if now - copy.changed_at < INVISIBLE_FOR:
-            return copy
-        return fail(
-            copy,
-            f"{copy.id} vanished: it was deregistered meanwhile",
-            now,
-            "run the same command again to copy it anew",
-        )
-    if now - since < INVISIBLE_FOR:
+    # A single look may have met a lagging server.
+    if now - copy.changed_at < INVISIBLE_FOR:
         return copy
+    if copy.seen:
+        reason = f"{copy.id} vanished: it was deregistered meanwhile"
+        return fail(copy, reason, now, "run the same command again to copy it anew")
     if copy.tried < MOST_ATTEMPTS:
         return replace(_stale(copy, now), tried=copy.tried)
     return fail(copy, f"{copy.id} never appeared", now)

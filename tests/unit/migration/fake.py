@@ -60,6 +60,7 @@ class Region:
     instances: dict[str, dict[str, Any]] = field(default_factory=dict)
     tokens: dict[str, tuple[str, str]] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
+    recycle_bin: bool = False
     encrypts: bool = False
     default_key: str = "alias/aws/ebs"
 
@@ -405,7 +406,7 @@ class FakeEC2:
         del region.images[params["ImageId"]]
         region.gone.add(params["ImageId"])
         gone = []
-        if params.get("DeleteAssociatedSnapshots"):
+        if params.get("DeleteAssociatedSnapshots") and not region.recycle_bin:
             ids = image.get("_job", {}).get("snapshots") or [
                 d["Ebs"]["SnapshotId"] for d in image["BlockDeviceMappings"] if "SnapshotId" in d.get("Ebs", {})
             ]

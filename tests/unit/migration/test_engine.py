@@ -360,7 +360,10 @@ def test_the_canary_goes_first(ec2: FakeEC2) -> None:
     assert sent[0][0] == 0 and all(call[0] >= ec2.first_percent_after for call in sent[1:])
 
 
-def test_a_stale_token_is_no_dead_end(ec2: FakeEC2) -> None:
+@pytest.mark.parametrize("recycle_bin", [False, True])
+def test_a_stale_token_is_no_dead_end(ec2: FakeEC2, recycle_bin: bool) -> None:
+    # What a rule keeps leaves its snapshots behind, completed and with the old image's ID in their descriptions.
+    ec2.regions[WEST].recycle_bin = recycle_bin
     ids = {HOME: [ec2.add_image(HOME, "web")]}
     migrate(ec2, ids, [WEST])
     [image] = copies_of(ec2, ids[HOME][0], WEST)
