@@ -27,6 +27,7 @@ ROOMS = {
     "services": {*PURE, "aws", "fanout", "keys", "services"},
     "launch": {*PURE, "aws", "fanout", "services", "launch"},
     "migration": {*PURE, "aws", "fanout", "services", "migration"},
+    "ssh": {*PURE, "aws", "fanout", "keys", "services", "ssh"},
     "render": {*PURE, "migration", "render"},
     "follow": {*PURE, "fanout", "services", "render"},
     "prompt": {*PURE, "render"},
