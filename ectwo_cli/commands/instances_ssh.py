@@ -216,7 +216,7 @@ def _login(
         except Exception as error:
             _check_own_keys(scope, item, error)
             return Login(item, host, user, None)
-        key = file
+        return Login(item, host, user, file, thrown_away=True)
     return Login(item, host, user, key)
 
 

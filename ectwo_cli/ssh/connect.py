@@ -77,12 +77,13 @@ class Running:
 
 
 def answers(host: str, port: int, *, seconds: float = 3.0) -> bool:
-    """Whether something takes a TCP connection there."""
+    """Whether an SSH server greets there; some networks take any connection, and then say nothing."""
     try:
-        socket.create_connection((host, port), timeout=seconds).close()
+        with socket.create_connection((host, port), timeout=seconds) as connection:
+            connection.settimeout(seconds)
+            return connection.recv(4) == b"SSH-"
     except OSError:
         return False
-    return True
 
 
 def _started(

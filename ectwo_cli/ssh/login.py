@@ -37,12 +37,13 @@ class Way:
 
 @dataclass(frozen=True)
 class Login:
-    """One login: ``key`` None lets ssh try what it has itself."""
+    """One login: ``key`` None lets ssh try what it has itself; ``thrown_away``: it is Instance Connect's."""
 
     item: Instance
     host: str
     user: str
     key: Path | None
+    thrown_away: bool = False
 
 
 def host_of(item: Instance, way: Way, *, again: str) -> str:

@@ -24,9 +24,11 @@ def hint(client: Client, login: Login, way: Way) -> str:
         return closed(item, port, _groups(client, item))
     names = ", ".join(users.others(login.user)[:6])
     key = f"the key {login.key}" if login.key else "ssh's own keys"
+    if login.thrown_away:
+        key = "a throw-away key, which systems without EC2 Instance Connect do not take"
     return (
-        f"if it was the login that was refused: it was as {login.user}, with {key}; --user takes another ({names}), "
-        "-i another key file"
+        f"if it was the login that was refused: it was as {login.user}, with {key}; "
+        f"take another user with --user ({names}), another key with -i FILE"
     )
 
 
