@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ectwo_cli.commands import instances_launch, instances_lifecycle, instances_ssh
+from ectwo_cli.commands import instances_launch, instances_lifecycle, instances_resize, instances_ssh
 from ectwo_cli.options import Listing, OptionalTargets, Properties, Raw, Target, ViewOptions
 from ectwo_cli.query import duration
 from ectwo_cli.services import instances
@@ -74,5 +74,10 @@ def watch(
     search.watch(view, duration(interval, what="--interval"))
 
 
-for verb in (*instances_launch.VERBS, *instances_lifecycle.VERBS, *instances_ssh.VERBS):
+for verb in (
+    *instances_launch.VERBS,
+    *instances_ssh.VERBS,
+    *instances_lifecycle.VERBS,
+    *instances_resize.VERBS,
+):
     app.command()(verb)

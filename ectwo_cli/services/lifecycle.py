@@ -308,10 +308,34 @@ def carry_out(
 
     def work(place: tuple[Client, Sequence[Machine]]) -> Iterator[Sight[Machine]]:
         client, items = place
-        ticker: Ticker[Machine] = Ticker(client, looks_by_id(Machine), id_of, limit, pace, clock=clock, sleep=sleep)
-        yield from _Run(client, order, facts or {}, ticker, wait).run(items)
+        ticker = ticker_for(client, limit, pace, clock=clock, sleep=sleep)
+        yield from in_region(ticker, items, order, facts=facts, wait=wait)
 
     return across([place for place in places if place[1]], work, where=lambda place: search.place_of(place[0]))
+
+
+def ticker_for(
+    client: Client,
+    limit: timedelta | None,
+    pace: Pace = Pace(),
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Ticker[Machine]:
+    """The looks at one region's machines. EC2: DescribeInstances."""
+    return Ticker(client, looks_by_id(Machine), id_of, limit, pace, clock=clock, sleep=sleep)
+
+
+def in_region(
+    ticker: Ticker[Machine],
+    items: Sequence[Machine],
+    order: Order,
+    *,
+    facts: Mapping[tuple[str | None, str, str], Facts] | None = None,
+    wait: bool = True,
+) -> Iterator[Sight[Machine]]:
+    """One region's part of :func:`carry_out`. Raises botocore's errors when EC2 can't be asked any more."""
+    return _Run(ticker.client, order, facts or {}, ticker, wait).run(items)
 
 
 @dataclass

@@ -52,7 +52,7 @@ class Machine(Instance):
     )
     ena: bool | None = column("EnaSupport", help="whether its system has the ENA driver")
     ebs_optimized: bool = column("EbsOptimized", read=bool, help="whether it was told to be EBS-optimized")
-    tenancy: str | None = column("Placement.Tenancy", help="default, dedicated or host")
+    interface_ids: list[str] = column("NetworkInterfaces[].NetworkInterfaceId", help="IDs of its network interfaces")
 
     @property
     def has_elastic_ip(self) -> bool:
