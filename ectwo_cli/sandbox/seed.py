@@ -608,8 +608,8 @@ def _machine(
         # Long enough to be seen by whoever looks around.
         states.put(here, thing, machine.state, delay=_SEEN)
     thing.extra["seeded"] = True
-    thing.extra["kept"] = True
     if ended:
+        thing.extra["kept"] = True
         states.put(here, thing, "terminated", at=here.now() - 1800)
     if request:
         spot.fulfil(here, request, thing, at=since)

@@ -86,9 +86,8 @@ class Region:
         heapq.heappush(self._effects, (self.now() + delay, next(self._order), effect))
 
     def settle(self) -> None:
-        """Apply all effects that are due."""
-        now = self.now()
-        while self._effects and self._effects[0][0] <= now:
+        """Apply all effects that are due, and those due at once that they bring."""
+        while self._effects and self._effects[0][0] <= self.now():
             heapq.heappop(self._effects)[2]()
 
     # Identifiers
