@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ectwo_cli.commands import images_cleanup
+from ectwo_cli.commands import images_cleanup, images_making
 from ectwo_cli.commands import migrate as migrating
 from ectwo_cli.commands.images_cleanup import UnusedOnly, Unwanted, Wanted
 from ectwo_cli.commands.migrate_back import list_migrations
@@ -34,6 +34,10 @@ def find(
         ),
     ] = None,
     unused: UnusedOnly = False,
+    alias: Annotated[
+        bool,
+        typer.Option("--alias", help="What the aliases of 'instances launch' stand for.", rich_help_panel=QUERY),
+    ] = False,
 ) -> None:
     """Find images in all regions at once; by default your own.
 
@@ -42,11 +46,15 @@ def find(
       ectwo images find --unused --older-than 180d --columns region,name,id,size_gib
       ectwo images find --owner amazon --name 'al2023-ami-2023*-arm64' -r us-east-1 --sort -created_at --limit 3
       ectwo images find --owner 099720109477 --name '*ubuntu-noble*' --architecture arm64
+      ectwo images find --alias -r eu-west-1
 
     An image is unused when no instance (that is not terminated), no launch template (its default and its latest
     version), no launch configuration and no Auto Scaling group of its region names it. Other accounts that it is shared
     with can't be looked into: 'last_launched_at' tells of them too.
     """
+    if alias:
+        images_making.list_aliases(search_, view, others=bool(owner or unused))
+        return
     query = images.of_owners(search_.query, owner or ["self"])
     how = images.Unused() if unused else None
     try:
@@ -136,3 +144,7 @@ def migrations(scope: Scope, view: ViewOptions[Migration]) -> None:
       ectwo images migrations --json | jq -r '.[] | select(.state != "done") | .id'
     """
     list_migrations(scope, view)
+
+
+app.command("create")(images_making.create)
+app.command("launch")(images_making.launch)

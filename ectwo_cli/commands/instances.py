@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ectwo_cli.commands import instances_launch, instances_lifecycle, instances_resize, instances_ssh
+from ectwo_cli.commands import images_making, instances_launch, instances_lifecycle, instances_resize, instances_ssh
 from ectwo_cli.options import Listing, OptionalTargets, Properties, Raw, Target, ViewOptions
 from ectwo_cli.query import duration
 from ectwo_cli.services import instances
@@ -81,3 +81,4 @@ for verb in (
     *instances_resize.VERBS,
 ):
     app.command()(verb)
+app.command("create-image")(images_making.create)

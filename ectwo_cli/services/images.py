@@ -147,6 +147,7 @@ class Image(Regional):
         "LastLaunchedTime", read=time_of, help="when any account last launched it, a day late"
     )
     state_reason: str | None = column("StateReason.Message", help="why it is in this state")
+    alias: str | None = column("Alias", help="with find --alias: the alias that stands for it")
     volumes: list[dict[str, Any]] = column(
         "BlockDeviceMappings", read=volumes_of, help="its EBS volumes: device, snapshot_id, size_gib, type, encrypted"
     )
