@@ -155,7 +155,8 @@ def _named_after(hint: Any, resource: type[Resource] | None) -> Any:
     kind = resource.kind
     info = copy.copy(info)
     if info.help and "{" in info.help:
-        info.help = info.help.format(noun=kind.noun, plural=kind.plural, hidden=", ".join(kind.hidden.values()))
+        hidden = ", ".join(value for values in kind.hidden.values() for value in values)
+        info.help = info.help.format(noun=kind.noun, plural=kind.plural, hidden=hidden)
     if info.autocompletion in (complete.properties, complete.targets):
         info.autocompletion = complete.completer(info.autocompletion, resource)
     return Annotated[plain, info]

@@ -34,6 +34,7 @@ GROUPS = {
     "addresses": Command("ectwo_cli.commands.addresses", "Elastic IP addresses: find, allocate, associate, release."),
     "keypairs": Command("ectwo_cli.commands.keypairs", "Key pairs: find, create, import, delete."),
     "groups": Command("ectwo_cli.commands.groups", "Security groups and their rules: find, create, open, close, copy."),
+    "spot": Command("ectwo_cli.commands.spot", "Spot prices, their history, placement scores, and spot requests."),
     "sandbox": Command("ectwo_cli.commands.sandbox", "A local EC2 with a fleet, to try everything on."),
 }
 

@@ -76,6 +76,7 @@ class Kind:
     ``items`` is the path to the elements in the answer of ``operation``; ``page_size`` the largest MaxResults that
     EC2 takes, None where it does not page. ``lookup`` are the properties that a TARGET may name beside the ID.
     ``hidden`` are values that a search leaves out unless asked for (``state``: ``terminated``).
+    ``id_form`` is the regex of what follows ``id_prefix``, and ``id_words`` what it is in words.
     ``created`` is the property that ``--older-than`` compares. ``owned`` are the parameters that keep a search to what
     the account owns; a lookup by ID does without, and has those of ``by_id``.
     """
@@ -88,10 +89,12 @@ class Kind:
     page_size: int | None
     id: str
     lookup: tuple[str, ...]
-    hidden: Mapping[str, str]
+    hidden: Mapping[str, tuple[str, ...]]
     created: str | None
     owned: Mapping[str, Any]
     by_id: Mapping[str, Any]
+    id_form: str
+    id_words: str
 
 
 def column(
@@ -143,10 +146,12 @@ def resource(
     page_size: int | None = 1000,
     id: str = "id",
     lookup: Sequence[str] = ("name",),
-    hidden: Mapping[str, str] | None = None,
+    hidden: Mapping[str, str | tuple[str, ...]] | None = None,
     created: str | None = None,
     owned: Mapping[str, Any] | None = None,
     by_id: Mapping[str, Any] | None = None,
+    id_form: str = "[0-9a-f]{8}|[0-9a-f]{17}",
+    id_words: str = "8 or 17 of the digits 0-9 a-f",
 ) -> Callable[[C], C]:
     """Make the class a resource: a frozen dataclass with slots that knows its :class:`Kind`."""
     kind = Kind(
@@ -158,10 +163,12 @@ def resource(
         page_size=page_size,
         id=id,
         lookup=tuple(lookup),
-        hidden=hidden or {},
+        hidden={name: (some,) if isinstance(some, str) else some for name, some in (hidden or {}).items()},
         created=created,
         owned=owned or {},
         by_id=by_id or {},
+        id_form=id_form,
+        id_words=id_words,
     )
 
     def declare(cls: C) -> C:

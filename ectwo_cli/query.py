@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import Any, Generic, Literal
@@ -182,11 +182,13 @@ class Condition:
     """Something that must hold. ``filter`` is the same for EC2, or None where EC2 can't evaluate it.
 
     ``asks_for`` is the property of which it names values positively, so that hidden ones are not hidden from it.
+    ``about`` is the property that it looks at, where it is but one.
     """
 
     holds: Callable[[Any], bool]
     filter: Filter | None = None
     asks_for: str | None = None
+    about: str | None = None
 
 
 def option_condition(col: Column, values: Sequence[str], cls: type[Resource]) -> Condition:
@@ -200,8 +202,9 @@ def option_condition(col: Column, values: Sequence[str], cls: type[Resource]) ->
         wanted = [_number_pattern(each, col) for each in wanted]
     return Condition(
         lambda item: chosen(wanted, value_of(item, col.name)),
-        _filter_of(col.filter, wanted),
+        filter_of(col.filter, wanted),
         col.name if any(not each.negative for each in wanted) else None,
+        col.name,
     )
 
 
@@ -218,7 +221,7 @@ def tag_condition(text: str) -> Condition:
     if not equals:
         return Condition(
             lambda item: absent != any(wanted_key.found_in(tag) for tag in item.tags),
-            None if absent else _filter_of("tag-key", [wanted_key]),
+            None if absent else filter_of("tag-key", [wanted_key]),
         )
     wanted = patterns([value])
     if value == "":
@@ -227,7 +230,7 @@ def tag_condition(text: str) -> Condition:
     name = f"tag:{key}" if wanted_key.form == "literal" else None
     return Condition(
         lambda item: chosen(wanted, [text for tag, text in item.tags.items() if wanted_key.found_in(tag)] or None),
-        _filter_of(name, wanted),
+        filter_of(name, wanted),
     )
 
 
@@ -246,7 +249,7 @@ def where_condition(text: str, cls: type[Resource], now: datetime) -> Condition:
         raise UsageError(f"--where {text!r}: name one of the {col.name}, as in {col.name}.KEY")
 
     if sign in ("<", "<=", ">", ">="):
-        return _comparison(col, name, sign, value, now)
+        return replace(_comparison(col, name, sign, value, now), about=col.name)
     if sign in ("~", "!~"):
         expression = compiled(value.removeprefix("/").removesuffix("/") if _between_slashes(value) else value)
         wanted = Pattern(expression.pattern, "regex", sign == "!~", expression)
@@ -254,8 +257,9 @@ def where_condition(text: str, cls: type[Resource], now: datetime) -> Condition:
         wanted = _equality(col, value, negative=sign == "!=", now=now)
     return Condition(
         lambda item: chosen([wanted], value_of(item, name)),
-        _filter_of(_filter_name(col, name), [wanted]),
+        filter_of(_filter_name(col, name), [wanted]),
         None if wanted.negative else col.name,
+        col.name,
     )
 
 
@@ -287,7 +291,8 @@ def _filter_name(col: Column, name: str) -> str | None:
     return f"tag:{name.partition('.')[2]}" if col.name == "tags" else None
 
 
-def _filter_of(name: str | None, wanted: Sequence[Pattern]) -> Filter | None:
+def filter_of(name: str | None, wanted: Sequence[Pattern]) -> Filter | None:
+    """The filter for what EC2 can evaluate of the patterns; None where it can't."""
     plain = [each.for_ec2 for each in wanted if not each.negative]
     if name is None or not plain or None in plain or len(plain) > MOST_FILTER_VALUES:
         return None
@@ -396,10 +401,10 @@ class Query(Generic[R]):
         return ordered if self.limit is None else ordered[: self.limit]
 
     def _hides(self, item: R) -> bool:
-        return any(getattr(item, name) == value for name, value in self._hidden.items())
+        return any(getattr(item, name) in values for name, values in self._hidden.items())
 
     @cached_property
-    def _hidden(self) -> Mapping[str, str]:
+    def _hidden(self) -> Mapping[str, tuple[str, ...]]:
         """What is left out: all that the kind hides, less what this query asks for."""
         kind = self.cls.kind
         asked = {condition.asks_for for condition in self.conditions}
@@ -407,8 +412,8 @@ class Query(Generic[R]):
             return {}
         raw = {each["Name"] for each in self.filters}
         return {
-            name: value
-            for name, value in kind.hidden.items()
+            name: values
+            for name, values in kind.hidden.items()
             if name not in asked and columns(self.cls)[name].filter not in raw
         }
 

@@ -116,13 +116,11 @@ def is_id(value: str, cls: type[R]) -> bool:
     prefix = cls.kind.id_prefix
     if not prefix or not value.startswith(prefix) or cls.kind.id in cls.kind.lookup:
         return False
-    if re.fullmatch(r"[0-9a-f]{8}|[0-9a-f]{17}", value.removeprefix(prefix)):
+    if re.fullmatch(cls.kind.id_form, value.removeprefix(prefix)):
         return True
     # Names may begin like an ID too ("i-am-web"); what has no further sign in it was meant to be one.
     if re.fullmatch(r"\w*", value.removeprefix(prefix)):
-        raise UsageError(
-            f"malformed {cls.kind.noun} ID {value!r}", hint=f"an ID is {prefix} and 8 or 17 of the digits 0-9 a-f"
-        )
+        raise UsageError(f"malformed {cls.kind.noun} ID {value!r}", hint=f"an ID is {prefix} and {cls.kind.id_words}")
     return False
 
 
