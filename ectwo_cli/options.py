@@ -909,13 +909,18 @@ def read_refs(
     screen: Screen, texts: Sequence[str], cls: type[Resource], *, most: int | None = None
 ) -> list[search.Ref]:
     """The TARGETs, ``-`` replaced by the lines of stdin. Raises UsageError for a malformed one, or too many."""
-    lines: list[str] = []
-    for text in texts:
-        lines += [line.strip() for line in screen.stdin.read().splitlines() if line.strip()] if text == "-" else [text]
-    refs = list(dict.fromkeys(search.ref(line, cls) for line in lines))
+    refs = list(dict.fromkeys(search.ref(line, cls) for line in read_lines(screen, texts)))
     if most is not None and len(refs) != most:
         raise UsageError(f"exactly one {cls.kind.noun} is needed, not {len(refs)}")
     return refs
+
+
+def read_lines(screen: Screen, texts: Sequence[str]) -> list[str]:
+    """The texts, ``-`` replaced by the lines of stdin that are not empty."""
+    lines: list[str] = []
+    for text in texts:
+        lines += [line.strip() for line in screen.stdin.read().splitlines() if line.strip()] if text == "-" else [text]
+    return lines
 
 
 def _property_parameters(resource: type[Resource]) -> list[inspect.Parameter]:

@@ -103,12 +103,16 @@ REGION_NAME = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 
 def ref(text: str, cls: type[R]) -> Ref:
     """Read ``ID``, ``NAME``, ``REGION/ID`` or ``REGION/NAME``. Raises UsageError for a malformed ID."""
-    region, slash, rest = text.partition("/")
-    if not slash or not rest or not REGION_NAME.fullmatch(region):
-        region, rest = "", text
+    region, rest = split_region(text)
     if not rest:
         raise UsageError(f"an empty {cls.kind.noun} name")
-    return Ref(text, region or None, rest, is_id(rest, cls))
+    return Ref(text, region, rest, is_id(rest, cls))
+
+
+def split_region(text: str) -> tuple[str | None, str]:
+    """``REGION/REST`` in two; what has no region in front is the rest alone."""
+    region, slash, rest = text.partition("/")
+    return (region, rest) if slash and rest and REGION_NAME.fullmatch(region) else (None, text)
 
 
 def is_id(value: str, cls: type[R]) -> bool:
@@ -153,12 +157,17 @@ class Lookup(Generic[R]):
 
 
 def look_up(
-    refs: Sequence[Ref], clients: Callable[[str | None], Sequence[Client]], cls: type[R], how: Find[R] = find
+    refs: Sequence[Ref],
+    clients: Callable[[str | None], Sequence[Client]],
+    cls: type[R],
+    how: Find[R] = find,
+    *,
+    by: Callable[[Client, Sequence[Ref]], Iterator[tuple[Ref, R]]] | None = None,
 ) -> Lookup[R]:
     """Find what ``refs`` name, in one round trip to all regions.
 
     ``clients(region)`` gives the places to ask: those of one region, or of the whole scope for None. Only what names no
-    region makes the whole scope be asked.
+    region makes the whole scope be asked. ``by`` finds them in one region, where :func:`find_refs` can't.
     """
     regions = {each.region for each in refs}
     places = {
@@ -174,7 +183,8 @@ def look_up(
         return [each for each in refs if each.region == client.region or (each.region is None and here in scoped)]
 
     def work(client: Client) -> Iterator[tuple[Ref, R]]:
-        yield from find_refs(client, wanted_in(client), cls, how)
+        wanted = wanted_in(client)
+        yield from by(client, wanted) if by else find_refs(client, wanted, cls, how)
 
     results = across(list(places.values()), work, where=place_of)
     found: dict[Ref, list[R]] = {each: [] for each in refs}
