@@ -47,6 +47,9 @@ SENSITIVE = {
 }
 """Ports behind which a whole machine or its data is: they are not opened to the world without a question."""
 
+SENSITIVE_UDP = (1434, 11211)
+"""Those of them that are of UDP, too."""
+
 
 @dataclass(frozen=True)
 class Ports:
@@ -122,7 +125,8 @@ class Rule:
         """What of SENSITIVE it opens to the world: ``SSH (22)``; ``everything`` for all ports."""
         if self.egress or not self.open_to_world:
             return []
-        opened = [f"{name} ({port})" for port, name in SENSITIVE.items() if self.ports.covers(port)]
+        known = SENSITIVE_UDP if self.ports.protocol == "udp" else SENSITIVE
+        opened = [f"{SENSITIVE[port]} ({port})" for port in known if self.ports.covers(port)]
         return ["everything"] if len(opened) == len(SENSITIVE) else opened
 
     def permission(self) -> dict[str, Any]:
