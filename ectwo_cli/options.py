@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import typer
 
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from ectwo_cli.outcome import Outcome
     from ectwo_cli.render.view import View
 
+
+Became = TypeVar("Became", bound=Resource)
+"""What a resource is afterwards, where that is of another kind than before."""
 
 Places: TypeAlias = "Callable[[str | None], Sequence[Client]]"
 """What gives the clients to ask: those of one region, or of the whole scope for None."""
@@ -887,9 +890,9 @@ class Tagging(Group):
 
 def carry_out(
     scope: Scope,
-    view: ViewOptions[R],
+    view: ViewOptions[Became],
     selection: Selection[R],
-    work: Callable[[Client, list[R]], Iterator[Outcome[R]]],
+    work: Callable[[Client, list[R]], Iterator[Outcome[Became]]],
 ) -> None:
     """Do it in all their regions at once, and show what became of each. Raises what the exit code says."""
     from ectwo_cli.fanout import across

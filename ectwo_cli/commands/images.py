@@ -6,18 +6,43 @@ from typing import Annotated
 
 import typer
 
-from ectwo_cli.commands import images_cleanup, images_making
+from ectwo_cli.commands import images_cleanup, images_making, images_sharing
 from ectwo_cli.commands import migrate as migrating
 from ectwo_cli.commands.images_cleanup import UnusedOnly, Unwanted, Wanted
 from ectwo_cli.commands.migrate_back import list_migrations
 from ectwo_cli.commands.migrate_options import Copying, Going, Sources
 from ectwo_cli.expand import ACT, QUERY
 from ectwo_cli.migration.results import CopyRow, Migration
-from ectwo_cli.options import Consent, Listing, Properties, Raw, Scope, Target, ViewOptions, Waiting
-from ectwo_cli.services import images, search, usage
+from ectwo_cli.options import (
+    Consent,
+    DryRun,
+    Listing,
+    Properties,
+    Raw,
+    Report,
+    Scope,
+    Target,
+    Targets,
+    ViewOptions,
+    Waiting,
+    carry_out,
+)
+from ectwo_cli.services import images, recycle, search, usage
 from ectwo_cli.services.images import Image, ImageDetail
+from ectwo_cli.services.recycle import RecycledImage
 
 app = typer.Typer()
+
+
+With = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with",
+        metavar="WHOM",
+        help="An account, the ARN of an organization or of a unit of it, or public; repeatable.",
+        rich_help_panel=ACT,
+    ),
+]
 
 
 @app.command()
@@ -84,7 +109,7 @@ def show(
 def deregister(
     selected: Unwanted[Image],
     consent: Consent,
-    view: ViewOptions[Image],
+    view: Report[Image],
     keep_snapshots: Annotated[
         bool, typer.Option("--keep-snapshots", help="Leave their snapshots where they are.", rich_help_panel=ACT)
     ] = False,
@@ -105,6 +130,51 @@ def deregister(
     another image uses stays. What a rule of the Recycle Bin keeps can be restored: 'ectwo images restore'.
     """
     images_cleanup.deregister(selected, consent, view, Wanted(keep_snapshots, force, unprotect))
+
+
+@app.command()
+def restore(selected: Targets[RecycledImage], rehearsal: DryRun, view: Report[Image]) -> None:
+    """Bring deregistered images back from the Recycle Bin.
+
+    \b
+      ectwo images restore ami-0123456789abcdef0
+      ectwo images restore --newer-than 2h
+      ectwo images restore --all --dry-run
+
+    Those of their snapshots that are in the bin come back with them. The bin has what a retention rule keeps;
+    '--all --dry-run' lists it.
+    """
+    work = recycle.check_images if rehearsal.dry_run else recycle.restore_images
+    carry_out(selected, view, selected.select(), work)
+
+
+@app.command()
+def share(selected: Targets[Image], consent: Consent, view: Report[Image], whom: With = None) -> None:
+    """Share images with accounts, organizations, or everybody.
+
+    \b
+      ectwo images share us-east-1/web-2026-11 --with 123456789012 --with 210987654321
+      ectwo images share --tag app=web --with arn:aws:organizations::123456789012:organization/o-a1b2c3d4e5
+      ectwo images share ami-0123456789abcdef0 --with public
+
+    Accounts get the snapshots too, so that they can copy the image; EC2 does not share snapshots with organizations.
+    A public image keeps its snapshots private. What EC2 would refuse (a default key, a block) is refused at once.
+    """
+    images_sharing.share(selected, whom or [], consent, view)
+
+
+@app.command()
+def unshare(selected: Targets[Image], rehearsal: DryRun, view: Report[Image], whom: With = None) -> None:
+    """Take back what was shared, the snapshots' permissions too.
+
+    \b
+      ectwo images unshare us-east-1/web-2026-11 --with 210987654321
+      ectwo images unshare --public true --with public
+
+    What runs in the other accounts goes on, and copies that they made stay theirs. A snapshot stays shared with those
+    who may still launch another image that is made of it.
+    """
+    images_sharing.unshare(selected, whom or [], view, rehearse=rehearsal.dry_run)
 
 
 @app.command()

@@ -14,7 +14,7 @@ from ectwo_cli.errors import EctwoError, Interrupted, UsageError
 from ectwo_cli.expand import QUERY, Program
 from ectwo_cli.fanout import across
 from ectwo_cli.model import R, Resource
-from ectwo_cli.options import Consent, Selection, Targets, ViewOptions
+from ectwo_cli.options import Consent, Report, Selection, Targets
 from ectwo_cli.outcome import Outcome
 from ectwo_cli.query import default_key
 from ectwo_cli.services import cleanup, search, usage
@@ -81,7 +81,7 @@ class Wanted:
     unprotect: bool
 
 
-def deregister(selected: Unwanted[Image], consent: Consent, view: ViewOptions[Image], wanted: Wanted) -> None:
+def deregister(selected: Unwanted[Image], consent: Consent, view: Report[Image], wanted: Wanted) -> None:
     """See ``images.deregister``."""
     selection = _select(selected)
     places = _examine(selected, selection, wanted)
@@ -202,7 +202,7 @@ def _consequences(removal: Removal) -> list[str]:
 
 def _show(
     selected: Unwanted[Image],
-    view: ViewOptions[Image],
+    view: Report[Image],
     outcomes: Sequence[Outcome[Image]],
     done: Sequence[Done],
     removals: Sequence[Removal],

@@ -8,10 +8,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
-from ectwo_cli.aws.session import Client
+from ectwo_cli.aws.calls import dry_run, is_denied
+from ectwo_cli.aws.session import Client, code_of
+from ectwo_cli.fanout import across
 from ectwo_cli.model import Regional, column, name_of, resource, tags_of
+from ectwo_cli.outcome import Outcome
 from ectwo_cli.query import Condition, Query
 from ectwo_cli.services import images, search
+from ectwo_cli.services.outcomes import failed
 from ectwo_cli.services.search import Find, Page
 
 MADE_BY_EC2 = re.compile(
@@ -171,3 +175,58 @@ def _volume_gone(client: Client) -> Test:
     for page in client.pages("DescribeVolumes", "Volumes[]", MaxResults=1000):
         there.update(data["VolumeId"] for data in page)
     return lambda item: item.volume_id is not None and item.volume_id not in there
+
+
+# Deleting
+
+
+def check_delete(client: Client, items: Sequence[Snapshot]) -> Iterator[Outcome[Snapshot]]:
+    """What :func:`delete` would do. EC2: DeleteSnapshot with DryRun, DescribeImages."""
+    yield from _each(client, items, "would delete", lambda item: dry_run(client, "DeleteSnapshot", SnapshotId=item.id))
+
+
+def delete(client: Client, items: Sequence[Snapshot]) -> Iterator[Outcome[Snapshot]]:
+    """Delete snapshots; those that an image is made of are refused, and it is named. One that is gone is deleted.
+
+    EC2: DescribeImages, DeleteSnapshot (which takes one a call; a few at once).
+    """
+    yield from _each(client, items, "deleted", lambda item: client.call("DeleteSnapshot", SnapshotId=item.id))
+
+
+def _each(
+    client: Client, items: Sequence[Snapshot], action: str, do: Callable[[Snapshot], object]
+) -> Iterator[Outcome[Snapshot]]:
+    used = users_of(client, items)
+
+    def work(item: Snapshot) -> Iterator[Outcome[Snapshot]]:
+        if users := used.get(item.id):
+            yield Outcome(
+                item, None, f"{', '.join(users)} is made of it", hint="'ectwo images deregister' takes it along"
+            )
+            return
+        try:
+            do(item)
+        except Exception as error:
+            if code_of(error) != "InvalidSnapshot.NotFound":
+                yield failed(item, error)
+                return
+        yield Outcome(item, action)
+
+    results = across(items, work, where=lambda item: item.id, most=5)
+    yield from results
+    results.check()
+
+
+def users_of(client: Client, items: Sequence[Snapshot]) -> dict[str, list[str]]:
+    """The account's own images that are made of these snapshots; none where it is not permitted to look.
+
+    EC2: DescribeImages.
+    """
+    try:
+        used = images.by_snapshot(client)
+    except Exception as error:
+        if not is_denied(error):
+            raise
+        # EC2 itself refuses what is in use.
+        return {}
+    return {item.id: used[item.id] for item in items if item.id in used}

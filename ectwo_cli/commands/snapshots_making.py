@@ -1,0 +1,201 @@
+"""``ectwo snapshots create``, ``register``, ``restore`` and ``delete``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+import typer
+
+from ectwo_cli.aws.session import Client
+from ectwo_cli.errors import UsageError, nearest
+from ectwo_cli.expand import QUERY
+from ectwo_cli.fanout import across
+from ectwo_cli.model import R
+from ectwo_cli.options import Consent, Report, Scope, Selection, Target, Targets, Waiting, carry_out
+from ectwo_cli.outcome import Outcome
+from ectwo_cli.services import recycle, registering, search, snapshots, snapshotting
+from ectwo_cli.services.images import Image
+from ectwo_cli.services.instances import Instance
+from ectwo_cli.services.recycle import RecycledSnapshot
+from ectwo_cli.services.snapshots import Snapshot
+from ectwo_cli.services.volumes import Volume
+from ectwo_cli.services.waiting import LIMIT, SLOW, Goal, Sight, key_of, wait
+
+Orphaned = Annotated[
+    bool, typer.Option("--orphaned", help="Made by EC2 for an image that is gone.", rich_help_panel=QUERY)
+]
+VolumeGone = Annotated[bool, typer.Option("--volume-gone", help="Their volume is gone.", rich_help_panel=QUERY)]
+
+
+@dataclass(frozen=True)
+class Losing(Targets[R]):
+    """Snapshots that are to go: TARGETs or a query, which may be about what they have lost."""
+
+    orphaned: Orphaned = False
+    volume_gone: VolumeGone = False
+
+    @property
+    def asks(self) -> bool:
+        """Whether there is a query."""
+        return super().asks or self.orphaned or self.volume_gone
+
+
+def delete(selected: Losing[Snapshot], consent: Consent, view: Report[Snapshot]) -> None:
+    """See ``snapshots.delete``."""
+    selection = selected.select(snapshots.finder(orphaned=selected.orphaned, volume_gone=selected.volume_gone))
+    if selection.items:
+        _show_plan(selected, selection.items)
+        if not consent.dry_run:
+            count = len(selection.items)
+            consent.require(
+                "Delete 1 snapshot?" if count == 1 else f"Delete {count} snapshots?",
+                count=count,
+                everything=selection.everything,
+                ambiguous=selection.ambiguous,
+            )
+    carry_out(selected, view, selection, snapshots.check_delete if consent.dry_run else snapshots.delete)
+
+
+def _show_plan(scope: Scope, items: Sequence[Snapshot]) -> None:
+    from ectwo_cli.render.plan import show_plan
+
+    def look(place: tuple[Client, list[Snapshot]]) -> list[tuple[str, str, list[str]]]:
+        client, some = place
+        return [(client.region, id, users) for id, users in snapshots.users_of(client, some).items()]
+
+    found = across(scope.by_region(items), look, where=lambda place: search.place_of(place[0]))
+    used = {(region, id): users for region, id, users in found}
+    rows = []
+    for item in items:
+        users = used.get((item.region, item.id))
+        rows.append((item, [f"stays: {', '.join(users)} is made of it"] if users else []))
+    size = sum(item.volume_size or 0 for item, consequences in rows if not consequences)
+    show_plan(scope.screen, "These snapshots will be deleted:", rows, [f"this frees up to {size} GiB"] if size else [])
+
+
+def restore(selected: Targets[RecycledSnapshot], dry_run: bool, waiting: Waiting, view: Report[Snapshot]) -> None:
+    """See ``snapshots.restore``."""
+    selection = selected.select()
+    if dry_run:
+        return carry_out(selected, view, selection, recycle.check_snapshots)
+    if not selection.items:
+        selected.screen.note("no recycled snapshots matched")
+    results = across(
+        selected.by_region(selection.items),
+        lambda place: recycle.restore_snapshots(*place),
+        where=lambda place: search.place_of(place[0]),
+    )
+    begun = list(results)
+    _finish(selected, view, begun, snapshotting.COMPLETED, waiting, "restoring", selection)
+    return results.check()
+
+
+@dataclass(frozen=True)
+class Making:
+    """What ``snapshots create`` was asked for."""
+
+    targets: Sequence[str]
+    wish: snapshotting.Wish
+    rehearse: bool
+
+
+def create(scope: Scope, making: Making, waiting: Waiting, view: Report[Snapshot]) -> None:
+    """See ``snapshots.create``."""
+    chosen = _chosen(scope, making.targets)
+    if making.wish.exclude_boot and not any(isinstance(item, Instance) for item in chosen):
+        raise UsageError("--exclude-boot is for instances")
+    do = snapshotting.check if making.rehearse else snapshotting.create
+    results = across(
+        scope.by_region(chosen),
+        lambda place: do(place[0], place[1], making.wish),
+        where=lambda place: search.place_of(place[0]),
+    )
+    begun = list(results)
+    if making.rehearse:
+        _show(scope, view, begun)
+        results.check()
+        return Selection[Snapshot]([]).check(begun)
+    _finish(scope, view, begun, snapshotting.COMPLETED, waiting, "creating", Selection[Snapshot]([]))
+    return results.check()
+
+
+def _chosen(scope: Scope, texts: Sequence[str]) -> list[Volume | Instance]:
+    lines: list[str] = []
+    for text in texts:
+        lines += [line.strip() for line in scope.screen.stdin.read().splitlines()] if text == "-" else [text]
+    refs = [(search.ref(line, Volume), search.ref(line, Instance)) for line in dict.fromkeys(lines) if line]
+    if not refs:
+        if "-" in texts:
+            return []
+        raise UsageError("which volumes or instances?", hint="name TARGETs, or - for stdin")
+    volumes = search.look_up([volume for volume, instance in refs if not instance.is_id], scope.clients, Volume)
+    instances = search.look_up([instance for volume, instance in refs if not volume.is_id], scope.clients, Instance)
+    for found in (volumes, instances):
+        if found.results.failures and not found.results.worked:
+            found.results.check()
+        for failure in found.results.failures:
+            scope.screen.warn(f"{failure.where} did not answer: {failure.error}")
+    return snapshotting.choose(refs, volumes, instances)
+
+
+def register(
+    target: Target[Snapshot], wish: registering.Wish, waiting: Waiting, view: Report[Image], *, rehearse: bool
+) -> None:
+    """See ``snapshots.register``."""
+    for value, good, option in (
+        (wish.architecture, registering.ARCHITECTURES, "--architecture"),
+        (wish.virtualization, registering.VIRTUALIZATIONS, "--virtualization"),
+        (wish.boot_mode, registering.BOOT_MODES, "--boot-mode"),
+    ):
+        if value is not None and value not in good:
+            raise UsageError(f"unknown {option} {value!r}", hint=nearest(value, good))
+    item = target.item()
+    client = target.client_of(item)
+    plan = registering.plan(item, wish, registering.origin(client, item))
+    for warning in plan.warnings:
+        target.screen.warn(warning)
+    if rehearse:
+        _show(target, view, [Outcome(registering.check(client, plan.request), "would register")])
+        return
+    made = Outcome(registering.register(client, plan.request), "registered")
+    _finish(target, view, [made], registering.AVAILABLE, waiting, "registering", Selection[Image]([]))
+
+
+def _finish(
+    scope: Scope,
+    view: Report[R],
+    begun: Sequence[Outcome[R]],
+    goal: Goal[R],
+    waiting: Waiting,
+    verb: str,
+    selection: Selection[Any],
+) -> None:
+    """Wait for what was begun, unless --no-wait, and show what became of it. Raises what the exit code says."""
+    from ectwo_cli.follow import check_time, follow, outcomes
+
+    going = [each for each in begun if not each.failed]
+    done, ended = list(begun), []
+
+    def again(late: Sequence[Sight[Any]]) -> str:
+        items = [sight.item for sight in late]
+        return "; ".join(scope.command(f"{items[0].kind.plural} show", [item]) for item in items[:3])
+
+    if going and not waiting.no_wait:
+        places = scope.by_region([each.item for each in going])
+        ended = follow(scope.screen, wait(places, goal, pace=SLOW, limit=waiting.within(LIMIT)), verb=verb, again=again)
+        actions = {key_of(each.item): each.action for each in going}
+        done = [each for each in begun if each.failed]
+        done += [
+            replace(each, action=(each.error and each.action) or actions[key_of(each.item)]) for each in outcomes(ended)
+        ]
+    _show(scope, view, done)
+    check_time(ended, verb=verb, again=again)
+    selection.check(done)
+
+
+def _show(scope: Scope, view: Report[R], outcomes: Sequence[Outcome[R]]) -> None:
+    from ectwo_cli.render.show import show_outcomes
+
+    show_outcomes(scope.screen, view.view(profiles=scope.several_profiles), outcomes)
