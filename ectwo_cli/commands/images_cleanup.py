@@ -197,7 +197,7 @@ def _show_plan(selected: Unwanted[Image], removals: Sequence[Removal], refused: 
 
 def _consequences(removal: Removal) -> list[str]:
     told = [f"in use by {cleanup.sentence(removal.uses)}"] if removal.uses else []
-    return [*told, *(f"{each} stays: {', '.join(users)} uses it too" for each, users in removal.kept.items())]
+    return [*told, *(f"{each} stays: in use by {', '.join(users)}" for each, users in removal.kept.items())]
 
 
 def _show(

@@ -27,6 +27,9 @@ def share(selected: Targets[Image], texts: Sequence[str], consent: Consent, view
                 everything=selection.everything,
                 ambiguous=selection.ambiguous,
             )
+    locked = [item for item in selection.items if any(volume["encrypted"] for volume in item.volumes)]
+    for item in locked:
+        selected.screen.note(f"{item.name or item.id} is encrypted: whoever is to use it needs access to its key too")
     carry_out(
         selected,
         view,

@@ -45,34 +45,33 @@ class Losing(Targets[R]):
 def delete(selected: Losing[Snapshot], consent: Consent, view: Report[Snapshot]) -> None:
     """See ``snapshots.delete``."""
     selection = selected.select(snapshots.finder(orphaned=selected.orphaned, volume_gone=selected.volume_gone))
-    if selection.items:
-        _show_plan(selected, selection.items)
-        if not consent.dry_run:
-            count = len(selection.items)
-            consent.require(
-                "Delete 1 snapshot?" if count == 1 else f"Delete {count} snapshots?",
-                count=count,
-                everything=selection.everything,
-                ambiguous=selection.ambiguous,
-            )
+    going = _show_plan(selected, selection.items)
+    if going and not consent.dry_run:
+        consent.require(
+            "Delete 1 snapshot?" if going == 1 else f"Delete {going} snapshots?",
+            count=going,
+            everything=selection.everything,
+            ambiguous=selection.ambiguous,
+        )
     carry_out(selected, view, selection, snapshots.check_delete if consent.dry_run else snapshots.delete)
 
 
-def _show_plan(scope: Scope, items: Sequence[Snapshot]) -> None:
+def _show_plan(scope: Scope, items: Sequence[Snapshot]) -> int:
+    """Show what will be deleted; how many."""
     from ectwo_cli.render.plan import show_plan
 
-    def look(place: tuple[Client, list[Snapshot]]) -> list[tuple[str, str, list[str]]]:
+    def look(place: tuple[Client, list[Snapshot]]) -> list[tuple[str | None, str, str]]:
         client, some = place
-        return [(client.region, id, users) for id, users in snapshots.users_of(client, some).items()]
+        return [(client.profile, client.region, id) for id in snapshots.users_of(client, some)]
 
-    found = across(scope.by_region(items), look, where=lambda place: search.place_of(place[0]))
-    used = {(region, id): users for region, id, users in found}
-    rows = []
-    for item in items:
-        users = used.get((item.region, item.id))
-        rows.append((item, [f"stays: {', '.join(users)} is made of it"] if users else []))
-    size = sum(item.volume_size or 0 for item, consequences in rows if not consequences)
-    show_plan(scope.screen, "These snapshots will be deleted:", rows, [f"this frees up to {size} GiB"] if size else [])
+    used = set(across(scope.by_region(items), look, where=lambda place: search.place_of(place[0])))
+    going = [item for item in items if key_of(item) not in used]
+    if going:
+        notes = [f"this frees up to {sum(item.volume_size or 0 for item in going)} GiB"]
+        if used:
+            notes.append(f"{len(used)} more in use by images: left alone")
+        show_plan(scope.screen, "These snapshots will be deleted:", [(item, []) for item in going], notes)
+    return len(going)
 
 
 def restore(selected: Targets[RecycledSnapshot], dry_run: bool, waiting: Waiting, view: Report[Snapshot]) -> None:

@@ -189,7 +189,7 @@ def deregister(
         except Exception as error:
             yield Done(failed(image, error))
             return
-        deleted, kept = [], {snapshot: f"{', '.join(users)} uses it too" for snapshot, users in removal.kept.items()}
+        deleted, kept = [], {snapshot: f"in use by {', '.join(users)}" for snapshot, users in removal.kept.items()}
         for snapshot in removal.deleted:
             left.setdefault(snapshot, set()).discard(image.id)
             # Whoever deregisters the last image of a snapshot deletes it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ectwo_cli.aws.calls import dry_run
@@ -89,7 +89,8 @@ def share(
         except Exception as error:
             yield failed(image, error)
         else:
-            yield Outcome(image, _action(bool(missing or left), "share", rehearse))
+            now = replace(image, public=True) if "public" in missing and not rehearse else image
+            yield Outcome(now, _action(bool(missing or left), "share", rehearse))
 
 
 def unshare(
@@ -117,7 +118,8 @@ def unshare(
         except Exception as error:
             yield failed(image, error)
         else:
-            yield Outcome(image, _action(bool(granted or taken), "unshare", rehearse))
+            now = replace(image, public=False) if "public" in granted and not rehearse else image
+            yield Outcome(now, _action(bool(granted or taken), "unshare", rehearse))
 
 
 def _action(changed: bool, verb: str, rehearse: bool) -> str:

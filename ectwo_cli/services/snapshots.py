@@ -200,9 +200,7 @@ def _each(
 
     def work(item: Snapshot) -> Iterator[Outcome[Snapshot]]:
         if users := used.get(item.id):
-            yield Outcome(
-                item, None, f"{', '.join(users)} is made of it", hint="'ectwo images deregister' takes it along"
-            )
+            yield Outcome(item, None, f"in use by {', '.join(users)}", hint="'ectwo images deregister' takes it along")
             return
         try:
             do(item)
