@@ -77,7 +77,8 @@ def _several(error: SomeFailed, screen: Screen) -> int:
         told.append(each)
         # The region's own endpoint in a message does not make it another error.
         place = getattr(failure.place, "region", failure.where)
-        grouped.setdefault((each.message.replace(place, "REGION"), each.code, each.hint), []).append(failure)
+        said = each.message.replace(place, "REGION") if place else each.message
+        grouped.setdefault((said, each.code, each.hint), []).append(failure)
     for (_, code, hint), failures in grouped.items():
         each = _explained(failures[0])
         names = sorted(failure.where for failure in failures)

@@ -151,10 +151,13 @@ class Account:
                 return boto3.Session(profile_name=self.profile)._session
             import botocore.session
 
-            session = botocore.session.Session()
+            # Without names of variables of the environment, so that AWS_PROFILE and the like mean nothing.
+            unheard = (None, None, None, None)
+            session = botocore.session.Session(
+                session_vars=dict.fromkeys(("profile", "use_fips_endpoint", "use_dualstack_endpoint"), unheard)
+            )
             for name in ("config_file", "credentials_file"):
                 session.set_config_variable(name, os.devnull)
-            session.set_config_variable("profile", None)
             return session
 
     # The cached list of regions
