@@ -69,29 +69,33 @@ def check_import_key(client: Client, name: str, public: PublicKey, tags: Mapping
 
 
 def import_key(client: Client, name: str, public: PublicKey, tags: Mapping[str, str]) -> Outcome[KeyPair]:
-    """Import it: ``imported``, or ``unchanged`` when a key pair of this name and key is there.
+    """Import it: ``imported``, or ``unchanged`` when a key pair of this name, key and tags is there.
 
     EC2: ImportKeyPair, DescribeKeyPairs. Raises botocore's errors; EctwoError when the name is another key's.
     """
-    action = "imported"
+    there = False
     answer: Raw = {}
     try:
         answer = client.call("ImportKeyPair", **_import_params(name, public, tags))
     except Exception as error:
-        # Also what the SDK's second try is told when the answer to the first was lost.
-        if code_of(error) != DUPLICATE:
+        # A duplicate is also what the SDK's second try is told when the answer to the first was lost.
+        there = code_of(error) == DUPLICATE
+        if not there and not is_lost(error):
             raise
-        action = "unchanged"
-    found = named(client, name)
-    if action == "unchanged" and (found is None or not is_key(found, public)):
-        raise taken(name)
+        found = named(client, name)
+        if found is None and not there:
+            raise
+        if found is None or not is_key(found, public):
+            raise taken(name) from error
+    else:
+        found = named(client, name)
     told = {"KeyType": public.kind, **answer, **(found or {})}
-    if action == "unchanged" and found and tags.items() <= tags_of(found.get("Tags")).items():
-        return Outcome(KeyPair.parse(told, client.region, client.profile), action)
-    if action == "unchanged" and tags:
-        client.call("CreateTags", Resources=[told["KeyPairId"]], Tags=_tag_list(tags))
-        told["Tags"] = _tag_list({**tags_of(told.get("Tags")), **tags})
-    return Outcome(KeyPair.parse(told, client.region, client.profile), action)
+    missing = {key: value for key, value in tags.items() if tags_of(told.get("Tags")).get(key) != value}
+    if there and missing:
+        client.call("CreateTags", Resources=[told["KeyPairId"]], Tags=_tag_list(missing))
+        told["Tags"] = _tag_list({**tags_of(told.get("Tags")), **missing})
+        return Outcome(KeyPair.parse(told, client.region, client.profile), "imported")
+    return Outcome(KeyPair.parse(told, client.region, client.profile), "unchanged" if there else "imported")
 
 
 DUPLICATE = "InvalidKeyPair.Duplicate"
