@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ectwo_cli.aws.session import Client
 from ectwo_cli.commands.instances_launch import Until
 from ectwo_cli.commands.launch_options import InstanceOptions, LaunchOptions, MarketOptions
 from ectwo_cli.errors import EctwoError, UsageError
 from ectwo_cli.expand import ACT
-from ectwo_cli.options import Consent, Listing, Tagging, Target, ViewOptions, Waiting
+from ectwo_cli.options import Consent, Listing, Scope, Tagging, Target, ViewOptions, Waiting
 from ectwo_cli.services.images import Image
 from ectwo_cli.services.instances import Instance
+
+if TYPE_CHECKING:
+    from ectwo_cli.services.image_making import ImageInTheMaking
+    from ectwo_cli.services.waiting import Sight
 
 
 @dataclass(frozen=True)
@@ -51,13 +57,11 @@ def create(
     EC2 reboots a running instance for it, unless --no-reboot. The image and its snapshots get the instance's tags.
     """
     from ectwo_cli.aws.calls import dry_run
-    from ectwo_cli.follow import check_time, follow, outcomes
+    from ectwo_cli.follow import check_time, outcomes
     from ectwo_cli.outcome import Outcome
-    from ectwo_cli.render.bars import bar
     from ectwo_cli.render.plan import show_plan
     from ectwo_cli.render.show import label, show_outcomes
     from ectwo_cli.services import image_making as making
-    from ectwo_cli.services import waiting as engine
 
     item = target.item()
     screen, client = target.screen, target.client_of(item)
@@ -80,25 +84,48 @@ def create(
         return
     if asks:
         consent.require("Reboot it and make the image?")
-    image = making.create(client, item, params)
     if waiting.no_wait:
-        show_outcomes(screen, shown, [Outcome[Image](image, "created")])
+        show_outcomes(screen, shown, [Outcome[Image](making.create(client, item, params), "created")])
         return
+    ended = _followed(target, client, making.create(client, item, params), waiting)
+    ends = outcomes([replace(sight, action="created") for sight in ended])
+    done = [Outcome[Image](each.item, each.action, each.error, each.code, each.hint) for each in ends]
+    show_outcomes(screen, shown, done)
+    check_time(ended, verb="making", again=lambda late: _again(target, late))
+    if any(each.failed for each in done):
+        raise EctwoError("")
+
+
+def make_image(
+    scope: Scope, client: Client, item: Instance, params: Mapping[str, Any], waiting: Waiting
+) -> ImageInTheMaking:
+    """The image once it is available, for what goes on with it. Raises EctwoError, StillGoing."""
+    from ectwo_cli.follow import check_time
+    from ectwo_cli.services import image_making as making
+
+    ended = _followed(scope, client, making.create(client, item, params), waiting)
+    check_time(ended, verb="making", again=lambda late: _again(scope, late))
+    (sight,) = ended
+    if not sight.ok:
+        raise EctwoError(f"image {sight.item.id} failed: {sight.reason}", code=sight.code, hint=sight.hint)
+    return sight.item
+
+
+def _followed(scope: Scope, client: Client, image: ImageInTheMaking, waiting: Waiting) -> list[Sight[ImageInTheMaking]]:
+    from ectwo_cli.follow import follow
+    from ectwo_cli.render.bars import bar
+    from ectwo_cli.services import image_making as making
+    from ectwo_cli.services import waiting as engine
+
     goal = replace(making.AVAILABLE, detail=lambda image: bar(image.progress) if image.state == "pending" else "")
     sights = engine.wait(
         [(client, [image])], goal, look=making.look_at, limit=waiting.limit or engine.LIMIT, pace=engine.SLOW
     )
+    return follow(scope.screen, sights, verb="making", again=lambda late: _again(scope, late))
 
-    def again(late: object) -> str:
-        return target.command("images show", [image], "state")
 
-    ended = follow(screen, sights, verb="making", again=again)
-    ends = outcomes([replace(sight, action="created") for sight in ended])
-    done = [Outcome[Image](each.item, each.action, each.error, each.code, each.hint) for each in ends]
-    show_outcomes(screen, shown, done)
-    check_time(ended, verb="making", again=again)
-    if any(each.failed for each in done):
-        raise EctwoError("")
+def _again(scope: Scope, late: Sequence[Sight[Any]]) -> str:
+    return scope.command("images show", [each.item for each in late], "state")
 
 
 def launch(

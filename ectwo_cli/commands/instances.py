@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from ectwo_cli.commands import images_making, instances_launch, instances_lifecycle, instances_resize, instances_ssh
+from ectwo_cli.commands import (
+    images_making,
+    instances_clone,
+    instances_launch,
+    instances_lifecycle,
+    instances_resize,
+    instances_ssh,
+)
 from ectwo_cli.options import Listing, OptionalTargets, Properties, Raw, Target, ViewOptions
 from ectwo_cli.query import duration
 from ectwo_cli.services import instances
@@ -76,6 +83,7 @@ def watch(
 
 for verb in (
     *instances_launch.VERBS,
+    *instances_clone.VERBS,
     *instances_ssh.VERBS,
     *instances_lifecycle.VERBS,
     *instances_resize.VERBS,

@@ -29,8 +29,8 @@ Interruption = Literal["terminate", "stop", "hibernate"]
 
 
 @dataclass(frozen=True)
-class LaunchOptions(Group):
-    """What is launched, besides the image: for launches on demand and as spot."""
+class ShapeOptions(Group):
+    """What is launched, besides the image: for launches on demand and as spot, and for clones."""
 
     type: Annotated[
         str | None,
@@ -66,9 +66,6 @@ class LaunchOptions(Group):
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="The Name tag.", rich_help_panel=LAUNCH)
     ] = None
-    no_image_tags: Annotated[
-        bool, typer.Option("--no-image-tags", help="Do not inherit the image's tags.", rich_help_panel=LAUNCH)
-    ] = False
     user_data: Annotated[
         str | None,
         typer.Option(
@@ -87,9 +84,6 @@ class LaunchOptions(Group):
         int | None,
         typer.Option("--iops", metavar="N", min=100, help="Speed of the root volume.", rich_help_panel=LAUNCH),
     ] = None
-    no_encrypt: Annotated[
-        bool, typer.Option("--no-encrypt", help="Leave volumes as unencrypted as the image's.", rich_help_panel=LAUNCH)
-    ] = False
     instance_profile: Annotated[
         str | None,
         typer.Option(
@@ -108,39 +102,30 @@ class LaunchOptions(Group):
         ),
     ] = None
 
-    def wanted(self, image: str | None, region: str, tags: Mapping[str, str]) -> Wanted:
-        """The launch in ``region``: options before the config file's defaults. Raises UsageError."""
-        from ectwo_cli.launch.wanted import VOLUME_TYPES, Wanted
+    def over(self, wanted: Wanted, tags: Mapping[str, str]) -> Wanted:
+        """``wanted`` with what the options say instead. Raises UsageError for user data that can't be read."""
+        from dataclasses import replace
 
-        default = self.program.settings.launch(region)
-        where = self.program.settings.where
-        if default.get("volume_type") not in (None, *VOLUME_TYPES):
-            raise UsageError(f"{where}: launch.volume_type has to be one of {', '.join(VOLUME_TYPES)}")
-        if default.get("shutdown") not in (None, "stop", "terminate"):
-            raise UsageError(f"{where}: launch.shutdown has to be stop or terminate")
         named = {"Name": self.name} if self.name is not None else {}
-        user_data = self._data
-        if user_data is None and "user_data" in default:
-            user_data = _read(Path(default["user_data"]).expanduser(), f"{where}: launch.user_data")
-        return Wanted(
-            image=image or default.get("image"),
-            type=self.type or default.get("type"),
-            count=self.count,
-            key=self.key or default.get("key"),
-            groups=tuple(dict.fromkeys(self.group or default.get("groups", ()))),
-            subnet=self.subnet or (None if self.zone else default.get("subnet")),
-            zone=self.zone or (None if self.subnet else default.get("zone")),
-            tags={**default.get("tags", {}), **tags, **named},
-            image_tags=not self.no_image_tags,
-            user_data=user_data,
-            volume_size=self.volume_size or default.get("volume_size"),
-            volume_type=self.volume_type or default.get("volume_type"),
-            iops=self.iops,
-            encrypt=not self.no_encrypt,
-            instance_profile=self.instance_profile or default.get("instance_profile"),
-            public_ip=self.public_ip if self.public_ip is not None else default.get("public_ip"),
-            shutdown=default.get("shutdown"),
-        )
+        said = {
+            "type": self.type,
+            "key": self.key,
+            "groups": tuple(dict.fromkeys(self.group)) or None,
+            "subnet": self.subnet,
+            "zone": self.zone,
+            "user_data": self._data,
+            "volume_size": self.volume_size,
+            "volume_type": self.volume_type,
+            "iops": self.iops,
+            "instance_profile": self.instance_profile,
+            "public_ip": self.public_ip,
+        }
+        # A subnet is in one zone: who says one of them does not mean the other as it was.
+        dropped = {"zone": None} if self.subnet and not self.zone else {}
+        if self.zone and not self.subnet:
+            dropped = {"subnet": None}
+        given: dict[str, Any] = {**dropped, **{name: value for name, value in said.items() if value is not None}}
+        return replace(wanted, count=self.count, tags={**wanted.tags, **tags, **named}, **given)
 
     @cached_property
     def _data(self) -> bytes | None:
@@ -153,6 +138,44 @@ class LaunchOptions(Group):
         raw = getattr(stdin, "buffer", None)
         data = raw.read() if raw is not None else stdin.read().encode()
         return bytes(data)
+
+
+@dataclass(frozen=True)
+class LaunchOptions(ShapeOptions):
+    """What is launched, besides the image, with defaults from the config file."""
+
+    no_image_tags: Annotated[
+        bool, typer.Option("--no-image-tags", help="Do not inherit the image's tags.", rich_help_panel=LAUNCH)
+    ] = False
+    no_encrypt: Annotated[
+        bool, typer.Option("--no-encrypt", help="Leave volumes as unencrypted as the image's.", rich_help_panel=LAUNCH)
+    ] = False
+
+    def wanted(self, image: str | None, region: str, tags: Mapping[str, str]) -> Wanted:
+        """The launch in ``region``: options before the config file's defaults. Raises UsageError."""
+        from ectwo_cli.launch.wanted import VOLUME_TYPES, Wanted
+
+        default = self.program.settings.launch(region)
+        where = self.program.settings.where
+        if default.get("volume_type") not in (None, *VOLUME_TYPES):
+            raise UsageError(f"{where}: launch.volume_type has to be one of {', '.join(VOLUME_TYPES)}")
+        if default.get("shutdown") not in (None, "stop", "terminate"):
+            raise UsageError(f"{where}: launch.shutdown has to be stop or terminate")
+        user_data = None
+        if "user_data" in default and self.user_data is None:
+            user_data = _read(Path(default["user_data"]).expanduser(), f"{where}: launch.user_data")
+        names = ("type", "key", "subnet", "zone", "volume_size", "volume_type", "instance_profile", "public_ip")
+        base = Wanted(
+            image=image or default.get("image"),
+            groups=tuple(dict.fromkeys(default.get("groups", ()))),
+            tags=default.get("tags", {}),
+            image_tags=not self.no_image_tags,
+            user_data=user_data,
+            encrypt=not self.no_encrypt,
+            shutdown=default.get("shutdown"),
+            **{name: default[name] for name in names if name in default},
+        )
+        return self.over(base, tags)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,14 @@ class Ready:
     warnings: Sequence[Problem]
 
 
+@dataclass(frozen=True)
+class First:
+    """What has to be made before a launch: ``steps`` in words, and what makes it."""
+
+    steps: Sequence[str]
+    do: Callable[[], Ready]
+
+
 def client_for(scope: Scope, image: str | None) -> Client:
     """Where to launch: the region in front of the image, else the one that --region or the settings say."""
     from ectwo_cli.launch.image import read
@@ -45,8 +53,18 @@ def client_for(scope: Scope, image: str | None) -> Client:
     return scope.accounts[0].client(said.region)
 
 
-def prepare(scope: Scope, client: Client, wanted: Wanted, *, ask: bool, found: Raw | None = None) -> Ready:
+def prepare(
+    scope: Scope,
+    client: Client,
+    wanted: Wanted,
+    *,
+    ask: bool,
+    found: Raw | None = None,
+    pretend: Callable[[Facts], Facts] = lambda facts: facts,
+) -> Ready:
     """Ask for what is missing (where somebody is there and ``ask`` allows), then check everything.
+
+    ``found`` is the image where it is known; ``pretend`` adds to the facts what will be there once it is launched.
 
     All problems are reported at once, each with its fix. Raises what they agree on, UsageError for what is missing.
     """
@@ -64,6 +82,7 @@ def prepare(scope: Scope, client: Client, wanted: Wanted, *, ask: bool, found: R
             hint="say --image: an ID, the name of an own image, OWNER/NAME-GLOB, or an alias such as al2023",
         )
     wanted, facts = gather(client, wanted, now=scope.program.now, found=found)
+    facts = pretend(facts)
     problems = check(wanted, facts)
     for problem in problems:
         if problem.warning:
@@ -86,8 +105,13 @@ def launch(
     waiting: Waiting,
     until: str,
     view: ViewOptions[Instance],
+    *,
+    first: First | None = None,
 ) -> None:
-    """Show it, ask, launch, wait, and tell how to log in. Raises Partial when there was no room for all."""
+    """Show it, ask, launch, wait, and tell how to log in. Raises Partial when there was no room for all.
+
+    ``first`` is done once it is agreed to, and gives the launch with what was made.
+    """
     from ectwo_cli.aws.calls import dry_run
     from ectwo_cli.follow import outcomes
     from ectwo_cli.launch.request import run_instances
@@ -96,11 +120,15 @@ def launch(
     from ectwo_cli.render.show import show_outcomes
 
     screen, wanted = scope.screen, ready.wanted
-    request = run_instances(wanted, ready.facts)
     shown = view.view(profiles=scope.several_profiles)
     asks = screen.can_ask and not consent.yes
     if consent.dry_run or asks:
-        summary(scope, client, ready)
+        summary(scope, client, ready, first.steps if first else ())
+    request = run_instances(wanted, ready.facts)
+    if consent.dry_run and first is not None:
+        screen.note("EC2 can't be asked about the launch before that is made; nothing was done")
+        show_outcomes(screen, shown, [])
+        return
     if consent.dry_run:
         dry_run(client, "RunInstances", **request, MinCount=wanted.count, MaxCount=wanted.count)
         screen.note("EC2 would permit it; nothing was launched")
@@ -111,6 +139,9 @@ def launch(
 
         if not prompt.confirm(screen, "Launch it?" if wanted.count == 1 else f"Launch {wanted.count} instances?"):
             raise Declined("not done")
+    if first is not None:
+        ready = first.do()
+        request = run_instances(ready.wanted, ready.facts)
     try:
         made = run(client, request, wanted.count)
     except KeyboardInterrupt:
@@ -217,7 +248,7 @@ def how_to_log_in(scope: Scope, items: Sequence[Instance]) -> None:
         scope.screen.note(f"{label} is at {address}: {scope.command('instances ssh', [item], *via)}")
 
 
-def summary(scope: Scope, client: Client, ready: Ready) -> None:
+def summary(scope: Scope, client: Client, ready: Ready, steps: Sequence[str] = ()) -> None:
     """What is going to be launched, on stderr."""
     from ectwo_cli.launch.summary import lines
     from ectwo_cli.render.text import escaped
@@ -226,7 +257,7 @@ def summary(scope: Scope, client: Client, ready: Ready) -> None:
     screen = scope.screen
     what = "1 instance" if wanted.count == 1 else f"{wanted.count} instances"
     screen.say(screen.paint(f"Launch {what} in {escaped(client.region)}:", "1"))
-    told = lines(wanted, facts, prices=_prices(client, wanted, facts))
+    told = [("first", step) for step in steps] + lines(wanted, facts, prices=_prices(client, wanted, facts))
     left = max(len(name) for name, _ in told)
     for name, value in told:
         screen.say(f"  {screen.paint(f'{name:<{left}}', '1')}  {escaped(value)}")
@@ -234,6 +265,3 @@ def summary(scope: Scope, client: Client, ready: Ready) -> None:
 
 def _prices(client: Client, wanted: Wanted, facts: Facts) -> str | None:
     return None
-
-
-__all__ = ["Ready", "client_for", "launch", "prepare", "replace"]

@@ -179,6 +179,29 @@ def carry_out(
     _finish(last)
 
 
+def copy_of_image(scope: Scope, account: Account, image: str, source: str, to: str, waiting: Waiting) -> str:
+    """The ID of the copy of an image in another region, which is made unless it is there: for what launches of it.
+
+    Raises what ``images migrate`` would, with the same words.
+    """
+    from ectwo_cli.migration import outcome
+    from ectwo_cli.migration.plan import Action
+    from ectwo_cli.migration.results import CopyRow
+    from ectwo_cli.migration.wish import Wish
+
+    plan = _planned(scope, account, "image", {source: [image]}, [to], Wish())
+    if plan.count(Action.BLOCKED, Action.CONFLICT):
+        (result,) = outcome.plan_results(plan)
+        raise EctwoError(f"{image} can't be copied to {to}: {result.reason}", hint=result.fix)
+    going = Going(scope.program)
+    view: ViewOptions[CopyRow] = ViewOptions(scope.program, resource=CopyRow, output="table")
+    last = _watch(scope, account, plan, going, view, dataclasses.replace(waiting, no_wait=False))
+    _finish(last)
+    id = last.results[0].id
+    assert id is not None
+    return id
+
+
 def _watch(
     scope: Scope, account: Account, plan: Plan, going: Going, view: ViewOptions[CopyRow], waiting: Waiting
 ) -> events.Summary:

@@ -146,6 +146,8 @@ def key_exists(wanted: Wanted, facts: Facts) -> Iterator[Problem]:
         return
     close = difflib.get_close_matches(wanted.key, facts.keys, n=3, cutoff=0.6)
     make = f"make it: 'ectwo keypairs create {wanted.key} --region {facts.region}'"
+    if wanted.origin:
+        make = f"--copy-key brings the public key of {wanted.origin} along; --key takes another"
     yield Problem(
         f"no key pair {wanted.key} in {facts.region}",
         f"did you mean {' or '.join(close)}? Or {make}" if close else make,
@@ -164,6 +166,8 @@ def groups_exist(wanted: Wanted, facts: Facts) -> Iterator[Problem]:
             make = f"'ectwo groups find --region {facts.region}' lists them"
             if not said.startswith("sg-"):
                 make = f"{make}, 'ectwo groups create {said} --region {facts.region}' makes it"
+                if wanted.origin:
+                    make = f"--copy-groups brings those of {wanted.origin} along; --group takes others"
             yield Problem(f"no security group {said} in {facts.region}", make, NotFound)
         elif not in_vpc(bearing, where.vpc_id):
             others = sorted({str(each.get("VpcId")) for each in bearing})

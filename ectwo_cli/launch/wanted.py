@@ -36,7 +36,7 @@ class Wanted:
 
     ``groups`` are IDs or names, ``subnet`` an ID or a name, ``instance_profile`` a name or an ARN. Sizes are GiB.
     ``devices`` are block device mappings that replace the image's (a clone's), ``extra`` further parameters of
-    RunInstances.
+    RunInstances; ``origin`` is the region of what is cloned, where that is another one.
     """
 
     image: str | None = None
@@ -60,6 +60,7 @@ class Wanted:
     protect: bool = False
     devices: tuple[Mapping[str, Any], ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
+    origin: str | None = None
 
 
 @dataclass(frozen=True)
