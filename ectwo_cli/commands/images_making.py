@@ -13,7 +13,7 @@ from ectwo_cli.commands.instances_launch import Until
 from ectwo_cli.commands.launch_options import InstanceOptions, LaunchOptions, MarketOptions
 from ectwo_cli.errors import EctwoError, UsageError
 from ectwo_cli.expand import ACT
-from ectwo_cli.options import Consent, Listing, Scope, Tagging, Target, ViewOptions, Waiting
+from ectwo_cli.options import Consent, Listing, Report, Scope, Tagging, Target, ViewOptions, Waiting
 from ectwo_cli.services.images import Image
 from ectwo_cli.services.instances import Instance
 
@@ -37,7 +37,7 @@ def create(
     tagging: Tagging,
     consent: Consent,
     waiting: ImageWaiting,
-    view: ViewOptions[Image],
+    view: Report[Image],
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="Its name; default: the instance's and the time.")
     ] = None,
@@ -136,7 +136,7 @@ def launch(
     market: MarketOptions,
     consent: Consent,
     waiting: Waiting,
-    view: ViewOptions[Instance],
+    view: Report[Instance],
     until: Until = "running",
 ) -> None:
     """Launch instances of an image, in its region.

@@ -14,7 +14,7 @@ from ectwo_cli.commands.instances_launch import Until
 from ectwo_cli.commands.launch_options import InstanceOptions, MarketOptions, ShapeOptions
 from ectwo_cli.errors import EctwoError, UsageError
 from ectwo_cli.expand import ACT
-from ectwo_cli.options import Consent, Tagging, Target, ViewOptions, Waiting
+from ectwo_cli.options import Consent, Report, Tagging, Target, Waiting
 from ectwo_cli.services.instances import Instance
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def clone(
     market: MarketOptions,
     consent: Consent,
     waiting: Waiting,
-    view: ViewOptions[Instance],
+    view: Report[Instance],
     until: Until = "running",
     on_demand: Annotated[bool, typer.Option("--on-demand", help="Not as spot, though the original is.")] = False,
     from_image: Annotated[

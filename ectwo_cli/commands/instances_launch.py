@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from ectwo_cli.commands.launch_options import IMAGE_HELP, InstanceOptions, LaunchOptions, MarketOptions
-from ectwo_cli.options import Consent, Scope, Tagging, ViewOptions, Waiting
+from ectwo_cli.options import Consent, Report, Scope, Tagging, Waiting
 from ectwo_cli.services.instances import Instance
 
 Until = Annotated[
@@ -25,7 +25,7 @@ def launch(
     market: MarketOptions,
     consent: Consent,
     waiting: Waiting,
-    view: ViewOptions[Instance],
+    view: Report[Instance],
     image: Annotated[str | None, typer.Option("--image", metavar="IMAGE", help=IMAGE_HELP)] = None,
     until: Until = "running",
 ) -> None:

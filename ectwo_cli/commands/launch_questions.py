@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 NOTHING = ""
 """The value of "none" in a list."""
 
+PRICED = 12
+"""So many types, the small ones, are listed with their price: each is a call, though kept for a week."""
+
 
 def complete(screen: Screen, client: Client, wanted: Wanted, found: Raw | None) -> tuple[Wanted, Raw | None]:
     """The launch with image, type, key and group as chosen; and the image's element where one is known.
@@ -86,12 +89,13 @@ def _about(image: Raw) -> str:
 
 def type_choices(client: Client, image: Raw) -> list[Choice]:
     """The types that fit the image and are offered in the region: the small usual ones, then all by size."""
-    from ectwo_cli.launch.choice import candidates
+    from ectwo_cli.launch.choice import candidates, is_windows
     from ectwo_cli.launch.fit import misfits
     from ectwo_cli.launch.gather import offered_types, types_of
     from ectwo_cli.launch.summary import size_words
     from ectwo_cli.launch.wanted import Wanted
     from ectwo_cli.prompt import Choice
+    from ectwo_cli.services.pricing import OnDemand
 
     offered = set(offered_types(client))
     known = {
@@ -110,7 +114,16 @@ def type_choices(client: Client, image: Raw) -> list[Choice]:
             name,
         )
 
-    return [Choice(name, name, size_words(known[name])) for name in sorted(known, key=size)]
+    ordered = sorted(known, key=size)
+    platform = "windows" if is_windows(image) else "linux"
+    prices = OnDemand(client, most=PRICED)
+    prices.learn((name, platform, client.region) for name in ordered[:PRICED])
+
+    def about(name: str) -> str:
+        price = prices.price(name, platform, client.region)
+        return size_words(known[name]) + (f", ${price:g} an hour" if price is not None else "")
+
+    return [Choice(name, name, about(name)) for name in ordered]
 
 
 def key_choices(client: Client) -> list[Choice]:

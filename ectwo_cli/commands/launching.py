@@ -190,42 +190,15 @@ def _finish(
 def wait(
     scope: Scope, client: Client, items: Sequence[Instance], until: str, waiting: Waiting
 ) -> list[Sight[Instance]]:
-    """Wait until they run, and with ``until`` ok also until their status checks pass; one line each."""
-    from datetime import timedelta
-    from time import monotonic
-
+    """Wait until they run, or with ``until`` ok until their status checks pass; one line each."""
     from ectwo_cli.follow import follow
-    from ectwo_cli.launch.goals import OK, RUNNING, unchecked
-    from ectwo_cli.services import instances
+    from ectwo_cli.services import goals
     from ectwo_cli.services import waiting as engine
 
-    def again(late: Sequence[Sight[Any]]) -> str:
-        return _again(scope, late, until)
-
-    limit, began = waiting.limit or engine.LIMIT, monotonic()
-    ran = follow(scope.screen, engine.wait([(client, items)], RUNNING, limit=limit), verb="starting", again=again)
-    running = [sight.item for sight in ran if sight.ok]
-    if until != "ok" or not running:
-        return ran
-    checked = follow(
-        scope.screen,
-        engine.wait(
-            [(client, [unchecked(item) for item in running])],
-            OK,
-            look=engine.looks_by_id(instances.InstanceStatus, instances.find_status),
-            limit=max(limit - timedelta(seconds=monotonic() - began), timedelta()),
-            pace=engine.SLOW,
-        ),
-        verb="checking",
-        again=again,
-    )
-    by_key = {sight.key: sight for sight in checked}
-    return [
-        replace(sight, ok=now.ok, late=now.late, reason=now.reason, code=now.code, hint=now.hint)
-        if (now := by_key.get(sight.key))
-        else sight
-        for sight in ran
-    ]
+    look = goals.checks() if until == "ok" else None
+    limit = waiting.limit or engine.LIMIT
+    sights = engine.wait([(client, items)], goals.until(until), look=look, limit=limit)
+    return follow(scope.screen, sights, verb="starting", again=lambda late: _again(scope, late, until))
 
 
 def _again(scope: Scope, late: Sequence[Sight[Any]], until: str) -> str:
@@ -250,18 +223,44 @@ def how_to_log_in(scope: Scope, items: Sequence[Instance]) -> None:
 
 def summary(scope: Scope, client: Client, ready: Ready, steps: Sequence[str] = ()) -> None:
     """What is going to be launched, on stderr."""
+    import sys
+
     from ectwo_cli.launch.summary import lines
+    from ectwo_cli.render.sheet import wrapped
     from ectwo_cli.render.text import escaped
 
     wanted, facts = ready.wanted, ready.facts
     screen = scope.screen
     what = "1 instance" if wanted.count == 1 else f"{wanted.count} instances"
     screen.say(screen.paint(f"Launch {what} in {escaped(client.region)}:", "1"))
-    told = [("first", step) for step in steps] + lines(wanted, facts, prices=_prices(client, wanted, facts))
+    told = [("first", step) for step in steps] + lines(wanted, facts, prices=_prices(scope, client, wanted, facts))
     left = max(len(name) for name, _ in told)
+    room = screen.width - left - 4 if screen.err_is_terminal else sys.maxsize
     for name, value in told:
-        screen.say(f"  {screen.paint(f'{name:<{left}}', '1')}  {escaped(value)}")
+        first, *rest = wrapped(escaped(value), room)
+        screen.say(f"  {screen.paint(f'{name:<{left}}', '1')}  {first}")
+        for line in rest:
+            screen.say(f"  {'':<{left}}  {line}")
 
 
-def _prices(client: Client, wanted: Wanted, facts: Facts) -> str | None:
-    return None
+def _prices(scope: Scope, client: Client, wanted: Wanted, facts: Facts) -> str | None:
+    """What an hour costs, where that can be found out: it is nice to know, and no more."""
+    from contextlib import suppress
+
+    from ectwo_cli.launch.choice import is_windows
+    from ectwo_cli.launch.placement import placement
+    from ectwo_cli.launch.summary import price_words
+    from ectwo_cli.services.pricing import OnDemand
+    from ectwo_cli.services.spot_prices import current_of
+
+    platform = "windows" if is_windows(facts.image) else "linux"
+    type = wanted.type or ""
+    known = OnDemand(client)
+    known.learn([(type, platform, client.region)])
+    spot: list[float] = []
+    if wanted.market is not None:
+        zone = placement(wanted, facts).zone
+        with suppress(Exception):
+            prices = list(current_of(client, [type], platform, now=scope.program.now))
+            spot = [each.price for each in prices if zone in (None, each.zone)]
+    return price_words(known.price(type, platform, client.region), spot, wanted)

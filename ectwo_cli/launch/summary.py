@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ectwo_cli.launch.choice import is_windows
 from ectwo_cli.launch.facts import Facts
 from ectwo_cli.launch.placement import groups_meant, placement
@@ -39,6 +41,22 @@ def type_words(name: str, kind: Raw | None) -> str:
     if kind is None:
         return name
     return f"{name}, {size_words(kind)}"
+
+
+def price_words(on_demand: float | None, spot: Sequence[float], wanted: Wanted) -> str | None:
+    """``$0.0104 an hour each``; of spot, what it is now beside on demand. None where nothing is known."""
+    each = " each" if wanted.count > 1 else ""
+    if wanted.market is None:
+        return f"${on_demand:g} an hour{each}" if on_demand is not None else None
+    beside = f"on demand it is ${on_demand:g}" if on_demand is not None else None
+    if not spot:
+        return beside
+    low, high = min(spot), max(spot)
+    now = f"${low:g} an hour{each} now" if low == high else f"${low:g} to ${high:g} an hour{each} now, by zone"
+    if beside is None:
+        return now
+    saved = f" ({100 * (1 - high / on_demand):.0f}% less)" if on_demand and high < on_demand else ""
+    return f"{now}; {beside}{saved}"
 
 
 def size_words(kind: Raw) -> str:
