@@ -140,7 +140,7 @@ def remember(
     profiles: Iterable[str],
 ) -> Iterator[Page[R]]:
     """Pass the pages of a search on, and keep names and IDs of what is on them for the next TAB."""
-    from ectwo_cli.aws.session import write_cache
+    from ectwo_cli.aws.cache import write_cache
 
     kind = resource.kind
     has_name = "name" in columns(resource) and kind.id != "name"

@@ -132,7 +132,12 @@ class Resource:
     @classmethod
     def parse(cls, data: Raw, region: str, profile: str | None = None) -> Self:
         """Read the properties from ``data``, one element of EC2's answer in ``region``."""
-        return cls(**{name: get(data, region, profile) for name, get in _readers(cls)})
+        return cls.assemble([read(data) for read in _picks(cls)], region, profile)
+
+    @classmethod
+    def assemble(cls, values: Sequence[Any], region: str, profile: str | None = None) -> Self:
+        """Make the properties of ``values``, the raw ones at ``paths(cls)`` of one element, in that order."""
+        return cls(**{name: get(values, region, profile) for name, get in _readers(cls)})
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(column,))
@@ -233,7 +238,8 @@ def record(item: Resource) -> dict[str, Any]:
     return {name: getattr(item, name) for name in columns(type(item))}
 
 
-def paths(cls: type[Resource]) -> list[str]:
+@_once
+def paths(cls: type[Resource]) -> Sequence[str]:
     """Where in EC2's element the properties are: all that has to be read of an answer."""
     return sorted({path for col in columns(cls).values() for path in col.paths if not path.startswith("@")})
 
@@ -287,31 +293,38 @@ def pick(path: str) -> Callable[[Any], Any]:
 
 
 @_once
-def _readers(cls: type[Resource]) -> list[tuple[str, Callable[[Raw, str, str | None], Any]]]:
-    return [(col.name, _reader(col)) for col in columns(cls).values()]
+def _picks(cls: type[Resource]) -> list[Callable[[Any], Any]]:
+    return [pick(path) for path in paths(cls)]
 
 
-def _reader(col: Column) -> Callable[[Raw, str, str | None], Any]:
-    if col.paths == (REGION,):
-        return lambda data, region, profile: region
-    if col.paths == (PROFILE,):
-        return lambda data, region, profile: profile
-    picks = [_region_or(path) for path in col.paths]
+Assemble = Callable[[Sequence[Any], str, "str | None"], Any]
+
+
+@_once
+def _readers(cls: type[Resource]) -> list[tuple[str, Assemble]]:
+    at = {path: index for index, path in enumerate(paths(cls))}
+    return [(col.name, _reader(col, at)) for col in columns(cls).values()]
+
+
+def _reader(col: Column, at: Mapping[str, int]) -> Assemble:
+    picks = [_raw(path, at) for path in col.paths]
     read = col.read
     if read is None:
         (only,) = picks
         return only
     if len(picks) == 1:
         (only,) = picks
-        return lambda data, region, profile: read(only(data, region, profile))
-    return lambda data, region, profile: read(*(get(data, region, profile) for get in picks))
+        return lambda values, region, profile: read(only(values, region, profile))
+    return lambda values, region, profile: read(*(get(values, region, profile) for get in picks))
 
 
-def _region_or(path: str) -> Callable[[Raw, str, str | None], Any]:
+def _raw(path: str, at: Mapping[str, int]) -> Assemble:
     if path == REGION:
-        return lambda data, region, profile: region
-    get = pick(path)
-    return lambda data, region, profile: get(data)
+        return lambda values, region, profile: region
+    if path == PROFILE:
+        return lambda values, region, profile: profile
+    index = at[path]
+    return lambda values, region, profile: values[index]
 
 
 def _plain(hint: Any) -> type:

@@ -1,1 +1,1 @@
-"""boto3 lives here and nowhere else."""
+"""botocore lives here and nowhere else."""

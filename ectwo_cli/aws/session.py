@@ -11,19 +11,27 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from ectwo_cli.aws.cache import write_cache
 from ectwo_cli.errors import UsageError, nearest
 from ectwo_cli.model import Raw, pick
 
+if TYPE_CHECKING:
+    from ectwo_cli.aws.fast.reading import Parsers, Reading
+    from ectwo_cli.aws.fast.trust import Trust
+
 HOME_REGION = "us-east-1"
 """Where the regions are asked for when nothing says where the account is at home."""
+
+ROWS = "@rows"
+"""Under this key of an answer is what :meth:`Client.rows` gives, when it was read as rows."""
 
 REGIONS_LAST = 24 * 3600
 """Seconds for which the list of enabled regions is believed."""
@@ -68,6 +76,7 @@ class Account:
     cache_dir: Path | None = None
     known_by: Sequence[str | None] = ()
     _clients: dict[tuple[str, str, str], Any] = field(default_factory=dict, repr=False)
+    _readings: dict[tuple[str, str, str, tuple[str, ...]], Reading | None] = field(default_factory=dict, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def client(self, region: str, service: str = "ec2") -> Client:
@@ -112,7 +121,7 @@ class Account:
         return found
 
     def make(self, region: str, service: str, *, how: str = PATIENT) -> Any:
-        """boto3's client; one for each region and service. ``how`` it deals with a failing network."""
+        """botocore's client; one for each region and service. ``how`` it deals with a failing network."""
         key = (region, service, how)
         with self._lock:
             if key not in self._clients:
@@ -137,28 +146,56 @@ class Account:
             options["proxies"] = {}
             keys = dict(zip(("aws_access_key_id", "aws_secret_access_key"), self.route.credentials, strict=True))
         endpoint = self.route.endpoint or (self.route.ec2_endpoint if service == "ec2" else None)
-        return session.create_client(
+        client = session.create_client(
             service, region_name=region, endpoint_url=endpoint, config=Config(**options), **keys
         )
+        self._trust.share_with(client)
+        return client
 
     @cached_property
     def botocore_session(self) -> Any:
-        """The session behind boto3's: one for the account, since a further one costs as much as the first client."""
+        """botocore's session: one for the account, since a further one costs as much as the first client."""
         with self._lock:
-            import boto3
-
-            if not self.route.isolated:
-                return boto3.Session(profile_name=self.profile)._session
             import botocore.session
 
-            # Without names of variables of the environment, so that AWS_PROFILE and the like mean nothing.
-            unheard = (None, None, None, None)
-            session = botocore.session.Session(
-                session_vars=dict.fromkeys(("profile", "use_fips_endpoint", "use_dualstack_endpoint"), unheard)
-            )
-            for name in ("config_file", "credentials_file"):
-                session.set_config_variable(name, os.devnull)
+            from ectwo_cli.aws.fast.loader import QuickLoader
+
+            if self.route.isolated:
+                # Without names of variables of the environment, so that AWS_PROFILE and the like mean nothing.
+                unheard = (None, None, None, None)
+                session = botocore.session.Session(
+                    session_vars=dict.fromkeys(("profile", "use_fips_endpoint", "use_dualstack_endpoint"), unheard)
+                )
+                for name in ("config_file", "credentials_file"):
+                    session.set_config_variable(name, os.devnull)
+            else:
+                session = botocore.session.Session(profile=self.profile)
+            session.register_component("data_loader", QuickLoader(session.get_component("data_loader"), self.cache_dir))
+            session.register_component("response_parser_factory", self._parsers)
             return session
+
+    @cached_property
+    def _trust(self) -> Trust:
+        from ectwo_cli.aws.fast.trust import Trust
+
+        return Trust()
+
+    @cached_property
+    def _parsers(self) -> Parsers:
+        from ectwo_cli.aws.fast.reading import Parsers
+
+        return Parsers()
+
+    def reading(self, client: Client, operation: str, items: str, paths: Sequence[str]) -> Reading | None:
+        """What reads just ``paths`` of the elements at ``items`` in answers of ``operation``; None: botocore alone."""
+        key = (client.service, operation, items, tuple(paths))
+        with self._lock:
+            if key not in self._readings:
+                from ectwo_cli.aws.fast import reading
+
+                model = self.make(client.region, client.service).meta.service_model.operation_model(operation)
+                self._readings[key] = reading.of(model, items, paths)
+            return self._readings[key]
 
     # The cached list of regions
 
@@ -192,25 +229,9 @@ class Account:
         return {str(name): str(status) for name, status in known.items()}
 
 
-def write_cache(file: Path, text: str) -> None:
-    """Put ``text`` there in one step, or nothing where that can't be done: a cache is a convenience."""
-    import contextlib
-    import tempfile
-
-    with contextlib.suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, name = tempfile.mkstemp(dir=file.parent)
-        try:
-            with os.fdopen(handle, "w") as stream:
-                stream.write(text)
-            os.replace(name, file)
-        except OSError:
-            os.unlink(name)
-
-
 @dataclass(frozen=True)
 class Client:
-    """One service in one region of one account. Answers are as boto3 gives them; errors are botocore's."""
+    """One service in one region of one account. Answers and errors are botocore's."""
 
     account: Account
     region: str
@@ -257,12 +278,39 @@ class Client:
     def pages_and_more(self, operation: str, items: str, **params: Any) -> Iterator[tuple[list[Raw], bool]]:
         """As :meth:`pages`, with whether there is a further page."""
         read = pick(items)
+        for answer, more in self._answers(lambda **page: self.call(operation, **params, **page)):
+            yield read(answer), more
+
+    def rows(
+        self, operation: str, items: str, paths: Sequence[str], **params: Any
+    ) -> Iterator[tuple[list[list[Any]], bool]]:
+        """The raw values at ``paths`` of each element at ``items``, page by page, with whether there is a further page.
+
+        They are what ``model.pick`` reads from the elements that :meth:`pages` gives, in a tenth of the time: nothing
+        else of the answer is read.
+        """
+        reading = self.account.reading(self, operation, items, paths)
+        picks = [pick(path) for path in paths]
+        elements = pick(items)
+
+        def call(**page: Any) -> dict[str, Any]:
+            if reading is None:
+                return self.call(operation, **params, **page)
+            with self.account._parsers.reading(reading):
+                return self.call(operation, **params, **page)
+
+        for answer, more in self._answers(call):
+            found = answer.get(ROWS)
+            yield [[read(each) for read in picks] for each in elements(answer)] if found is None else found, more
+
+    @staticmethod
+    def _answers(call: Callable[..., dict[str, Any]]) -> Iterator[tuple[dict[str, Any], bool]]:
         token: str | None = None
         while True:
-            answer = self.call(operation, **params, **({"NextToken": token} if token else {}))
+            answer = call(**({"NextToken": token} if token else {}))
             # An empty token ends it as well as none: both have been seen.
             token = answer.get("NextToken") or None
-            yield read(answer), token is not None
+            yield answer, token is not None
             if token is None:
                 return
 
@@ -280,10 +328,9 @@ class Client:
 
     @staticmethod
     def _send(boto: Any, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        from botocore import xform_name
-
         given = {name: value for name, value in params.items() if value is not None}
-        answer: dict[str, Any] = getattr(boto, xform_name(operation))(**given)
+        # What the client's methods call. Methods are not made: there are 800, which takes a while for each region.
+        answer: dict[str, Any] = boto._make_api_call(operation, given)
         return answer
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ectwo_cli.aws.session import Client, write_cache
+from ectwo_cli.aws.cache import write_cache
+from ectwo_cli.aws.session import Client
 from ectwo_cli.fanout import across
 
 LASTS = 7 * 24 * 3600

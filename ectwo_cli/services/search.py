@@ -11,7 +11,7 @@ from ectwo_cli.aws.calls import batches, escaped
 from ectwo_cli.aws.session import Client
 from ectwo_cli.errors import NotFound, UsageError
 from ectwo_cli.fanout import Results, across
-from ectwo_cli.model import R, Raw, Resource, columns
+from ectwo_cli.model import R, Raw, Resource, columns, paths
 from ectwo_cli.query import MOST_FILTER_VALUES, Condition, Query
 
 
@@ -30,9 +30,10 @@ def find(client: Client, query: Query[R]) -> Iterator[Page[R]]:
     """What matches in one region, page by page. EC2: the kind's Describe operation. Raises botocore's errors."""
     kind = query.cls.kind
     params = {"MaxResults": kind.page_size, "Filters": list(query.ec2_filters()) or None, **kind.owned, **query.params}
-    for found, more in client.pages_and_more(kind.operation, kind.items, **params):
-        parsed = (query.cls.parse(data, client.region, client.profile) for data in found)
-        yield Page([item for item in parsed if query.matches(item)], more)
+    assemble = query.cls.assemble
+    for rows, more in client.rows(kind.operation, kind.items, paths(query.cls), **params):
+        found = (assemble(values, client.region, client.profile) for values in rows)
+        yield Page([item for item in found if query.matches(item)], more)
 
 
 def raw(client: Client, item: R) -> Raw:

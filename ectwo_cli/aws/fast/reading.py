@@ -1,0 +1,180 @@
+"""Reading EC2's answers by a :class:`~ectwo_cli.aws.fast.sheet.Sheet`, and where botocore hands them over.
+
+An answer is read in slices of a quarter of a megabyte, which keeps the memory low and libxml2's tree in the processor's
+cache. Whatever is unusual about an answer makes it botocore's own parser's, so what is read here is what is understood.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.parsers import ResponseParserFactory
+from botocore.utils import lowercase_dict, parse_timestamp
+from lxml import etree
+
+from ectwo_cli.aws.fast.sheet import END, Sheet, Unreadable, sheet
+from ectwo_cli.aws.session import ROWS
+
+SLICE = 256 * 1024
+
+# What makes an answer unusual: declarations, comments and CDATA; what reads as a separator.
+_OUR_SEPARATORS = re.compile(rb"\xee\x80[\x80-\x8f]|&#(?:[xX]0*[eE]00[0-9a-fA-F]|0*573[45])")
+_NAMESPACE = re.compile(rb' xmlns="[^"<>]*"')
+# How an element begins.
+_FIRST_TAGS = re.compile(rb"\s*(<[^<>]+>\s*<[^<>]+>)")
+
+
+class Unusual(Exception):
+    """An answer that is to be read by botocore's own parser."""
+
+
+class Reading:
+    """What is read of the answers of one operation: raw values at ``paths`` of each element at ``items``."""
+
+    def __init__(self, output: Any, items: str, paths: Sequence[str]) -> None:
+        self.sheet: Sheet = sheet(output, items, paths, parse_timestamp)
+        self._here = threading.local()
+
+    def rows(self, body: bytes) -> tuple[list[list[Any]], Any]:
+        """The values of each element, and the answer's root without the elements. Raises Unusual."""
+        head, inner, tail = self._split(body)
+        root = self._parsed(head + tail)
+        containers = root.findall(self.sheet.container)
+        if len(containers) > 1 or (inner and not (len(containers) == 1 and not len(containers[0]))):
+            raise Unusual
+        rows: list[list[Any]] = []
+        decode = self.sheet.decode
+        for part in self._slices(inner):
+            rows += [decode(each) for each in self._written(part).split(END)[:-1]]
+        return rows, root
+
+    def _split(self, body: bytes) -> tuple[bytes, bytes, bytes]:
+        """What is before, in and behind the container; without the namespace."""
+        # One byte is looked for thirty times faster than two, and is hardly ever there.
+        if b"!" in body and b"<!" in body:
+            raise Unusual
+        if (b"\xee" in body or b"&" in body) and _OUR_SEPARATORS.search(body):
+            raise Unusual
+        opening, closing = f"<{self.sheet.container}>".encode(), f"</{self.sheet.container}>".encode()
+        start = body.find(opening)
+        start = len(body) if start < 0 else start + len(opening)
+        end = body.rfind(closing, start) if start < len(body) else start
+        if end < 0:
+            raise Unusual
+        head, inner, tail = _NAMESPACE.sub(b"", body[:start], count=1), body[start:end], body[end:]
+        for part, first in ((head, 2), (inner, 0), (tail, 0)):
+            if (b"=" in part and b"xmlns" in part) or (b"?" in part and b"<?" in part[first:]):
+                raise Unusual
+        return head, inner, tail
+
+    def _slices(self, inner: bytes) -> Iterator[bytes]:
+        """Cut where an element begins. A wrong cut leaves two parts that are no XML, which ends in Unusual."""
+        found = _FIRST_TAGS.match(inner)
+        start = 0
+        while start < len(inner):
+            end = inner.find(found.group(1), start + SLICE) if found else -1
+            end = len(inner) if end < 0 else end
+            yield inner[start:end]
+            start = end
+
+    def _written(self, part: bytes) -> str:
+        for tag in self.sheet.useless:
+            opening, closing = f"<{tag}>".encode(), f"</{tag}>".encode()
+            first, *others = part.split(opening)
+            part = b"".join([first, *[each.partition(closing)[2] for each in others]])
+        name = self.sheet.container.encode()
+        tree = self._parsed(b"<r><%b>%b</%b></r>" % (name, part, name))
+        written: str = str(self._stylesheet(tree))
+        return written
+
+    def _parsed(self, text: bytes) -> Any:
+        try:
+            return etree.fromstring(text, self._parser)
+        except etree.XMLSyntaxError:
+            raise Unusual from None
+
+    # lxml locks a parser, and copies a stylesheet, for threads other than the first: so each thread has its own.
+
+    @property
+    def _parser(self) -> Any:
+        if not hasattr(self._here, "parser"):
+            self._here.parser = etree.XMLParser(
+                encoding="utf-8",
+                resolve_entities=False,
+                no_network=True,
+                # Blanks between tags only: those that are all the text of an element stay.
+                remove_blank_text=True,
+                collect_ids=False,
+                huge_tree=True,
+            )
+        return self._here.parser
+
+    @property
+    def _stylesheet(self) -> Any:
+        if not hasattr(self._here, "stylesheet"):
+            self._here.stylesheet = etree.XSLT(etree.fromstring(self.sheet.xslt))
+        return self._here.stylesheet
+
+
+def of(operation: Any, items: str, paths: Sequence[str]) -> Reading | None:
+    """The reading of the answers of ``operation`` (botocore's model of it); None where there can be none."""
+    if operation.service_model.resolved_protocol != "ec2":
+        return None
+    try:
+        return Reading(operation.output_shape, items, paths)
+    except (Unreadable, LookupError):
+        return None
+
+
+@dataclass
+class _Asked(threading.local):
+    reading: Reading | None = None
+
+
+class Parsers(ResponseParserFactory):
+    """botocore's factory of parsers, that can be asked for a :class:`Reading` of the answers of this thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked = _Asked()
+
+    @contextmanager
+    def reading(self, reading: Reading) -> Iterator[None]:
+        """Until the end of this, answers are read by ``reading`` where they can be: the rows are under ``ROWS``."""
+        self._asked.reading = reading
+        try:
+            yield
+        finally:
+            self._asked.reading = None
+
+    def create_parser(self, protocol_name: str) -> Any:
+        """What botocore calls for each answer."""
+        parser = super().create_parser(protocol_name)
+        reading = self._asked.reading
+        return parser if reading is None else _Parser(parser, reading)
+
+
+@dataclass
+class _Parser:
+    standard: Any
+    reading: Reading = field(repr=False)
+
+    def parse(self, response: dict[str, Any], shape: Any) -> Any:
+        if response["status_code"] != 200:
+            return self.standard.parse(response, shape)
+        try:
+            rows, root = self.reading.rows(response["body"])
+        except (Unusual, ValueError):
+            return self.standard.parse(response, shape)
+        # The same as the standard parser says of any answer.
+        about = {"HTTPStatusCode": 200, "HTTPHeaders": lowercase_dict(response["headers"])}
+        request = root.findtext("requestId")
+        if request is not None:
+            about = {"RequestId": request, **about}
+        token = self.reading.sheet.token
+        return {"NextToken": root.findtext(token) if token else None, "ResponseMetadata": about, ROWS: rows}

@@ -1,0 +1,1 @@
+"""Numbers against the AWS CLI, on demand: ``python -m tests.benchmarks``. The test suite runs nothing of it."""
