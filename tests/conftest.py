@@ -32,7 +32,8 @@ def ec2_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ec2]:
     """A sandbox server: small fleet, every change done by the next request. Use ``ec2``, which resets it."""
     process, server = start(tmp_path_factory.mktemp("ec2"))
     yield server
-    process.terminate()
+    assert process.stdin is not None
+    process.stdin.close()
     process.wait(10)
 
 

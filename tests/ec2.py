@@ -143,12 +143,13 @@ def start(folder: Path, *, seed_size: str = "small", speed: float = 0) -> tuple[
     """A server process of its own, ready to answer. Its log is in ``folder``."""
     ready = folder / "ready.json"
     log = folder / "server.log"
-    command = [sys.executable, "-m", "ectwo_cli.sandbox.server", "--port", "0", "--ready", str(ready)]
-    command += ["--seed-size", seed_size, "--speed", str(speed)]
+    command = [sys.executable, "-m", "ectwo_cli.sandbox.server", "--port", "0", "--until-eof"]
+    command += ["--ready", str(ready), "--seed-size", seed_size, "--speed", str(speed)]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            # A pipe that ends with us, however that happens.
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
             env=clean_environment(folder),

@@ -265,9 +265,8 @@ def plant(world: World, size: str) -> None:
         for name in (*CORE, "us-east-2", "eu-north-1", "ap-southeast-2"):
             _filler(world.region(name), 12)
     elif size == "large":
-        for name, status in geography.REGIONS.items():
-            if status != geography.OPTED_OUT:
-                _filler(world.region(name), 60)
+        for name in world.enabled():
+            _filler(world.region(name), 60)
     second = world.region("us-east-1", OTHER_ACCOUNT)
     _groups(second)
     _keys(second)

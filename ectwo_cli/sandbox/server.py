@@ -110,7 +110,6 @@ class Sandbox:
         self.seed_size = seed_size
         self.boot = boot
         self.started_at = time.time()
-        self.opted_in: set[str] = set()
         self.faults = Faults()
         self.calls = 0
         self.world = World(settings)
@@ -122,9 +121,6 @@ class Sandbox:
             self.seed_size = seed_size or self.seed_size
             self.faults = Faults()
             self.calls = 0
-            for name in self.opted_in:
-                geography.REGIONS[name] = geography.OPTED_OUT
-            self.opted_in.clear()
             delegate.reset()
             self.world = World(self.started_settings)
             plant(self.world, self.seed_size)
@@ -183,7 +179,7 @@ class Sandbox:
     def _do(self, request: Request, strike: Strike, request_id: str) -> bytes:
         if request.region not in geography.REGIONS:
             raise Refusal("InvalidRegion", f"The region '{request.region}' does not exist.")
-        if geography.REGIONS[request.region] == geography.OPTED_OUT:
+        if self.world.status(request.region) == geography.OPTED_OUT:
             raise _not_validated()
         here = self.world.region(request.region, request.account)
         if request.service != "ec2":
@@ -298,8 +294,7 @@ class Sandbox:
         """Opt in or out of a region that has to be asked for."""
         if geography.REGIONS[name] == geography.ENABLED:
             raise ValueError(f"{name} is always enabled")
-        geography.REGIONS[name] = geography.OPTED_IN if wanted else geography.OPTED_OUT
-        (self.opted_in.add if wanted else self.opted_in.discard)(name)
+        (self.world.opted_in.add if wanted else self.world.opted_in.discard)(name)
 
 
 def _not_validated() -> Refusal:
@@ -482,6 +477,13 @@ def serve(sandbox: Sandbox, server: Server, ready: Path | None) -> None:
     server.server_close()
 
 
+def _await_eof(sandbox: Sandbox) -> None:
+    # Not through sys.stdin: whoever waits in it holds a lock that the end of the process needs.
+    while os.read(0, 1024):
+        pass
+    sandbox.stop.set()
+
+
 def _is_ours(ready: Path, boot: str) -> bool:
     try:
         return bool(json.loads(ready.read_text())["boot"] == boot)
@@ -498,6 +500,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed-size", choices=SIZES, default="medium")
     parser.add_argument("--speed", type=float, default=1.0, help="how many times as fast; 0 is instantly")
     parser.add_argument("--ready", type=Path, help="the file to write when everything is there")
+    parser.add_argument("--until-eof", action="store_true", help="end when standard input ends, as whoever started it")
     parser.add_argument("--boot", default=None, help="how this process is to be recognized")
     asked = parser.parse_args(argv)
     sandbox = Sandbox(Settings().scaled(asked.speed), asked.seed_size, asked.boot or uuid.uuid4().hex)
@@ -510,6 +513,8 @@ def main(argv: list[str] | None = None) -> int:
         raise
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: sandbox.stop.set())
+    if asked.until_eof:
+        threading.Thread(target=_await_eof, args=(sandbox,), daemon=True).start()
     delegate.load()
     sandbox.fill()
     serve(sandbox, server, asked.ready)

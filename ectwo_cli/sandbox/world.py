@@ -155,11 +155,23 @@ class World:
         self.seed = seed
         self._clock = clock
         self.skipped = 0.0
+        self.opted_in: set[str] = set()
+        self.public_images: dict[str, dict[str, Thing]] = {}
+        self.private_given: dict[str, int] = {}
+        self.public_given = 0
         self._regions: dict[tuple[str, str], Region] = {}
 
     def now(self) -> float:
         """The sandbox's time: the clock's, plus what was skipped."""
         return self._clock() + self.skipped
+
+    def status(self, name: str) -> str:
+        """A region's opt-in status."""
+        return geography.OPTED_IN if name in self.opted_in else geography.REGIONS[name]
+
+    def enabled(self) -> list[str]:
+        """The regions that may be used."""
+        return [name for name in geography.REGIONS if self.status(name) != geography.OPTED_OUT]
 
     def region(self, name: str, account: str = ACCOUNT) -> Region:
         """A region of an account, made when it is first asked for. KeyError when AWS has none of that name."""

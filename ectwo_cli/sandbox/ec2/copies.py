@@ -19,7 +19,7 @@ def _source(ask: Ask) -> Region:
     name = ask.need("SourceRegion")
     if name not in geography.REGIONS:
         raise Refusal("InvalidRegion", f"The region '{name}' does not exist.")
-    if geography.REGIONS[name] == geography.OPTED_OUT:
+    if ask.here.world.status(name) == geography.OPTED_OUT:
         raise Refusal("AuthFailure", "AWS was not able to validate the provided access credentials")
     source = ask.here.world.region(name, ask.here.account)
     source.settle()

@@ -72,7 +72,7 @@ def public_things(here: Region) -> dict[str, Thing]:
 
 def every(here: Region) -> dict[str, Thing]:
     """All images that the account may use: its own, public ones, and what others share with it."""
-    cache: dict[str, dict[str, Thing]] = here.world.__dict__.setdefault("_public_images", {})
+    cache = here.world.public_images
     if here.name not in cache:
         cache[here.name] = public_things(here)
     shared = {}

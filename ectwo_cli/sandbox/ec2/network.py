@@ -117,7 +117,7 @@ def groups_for(here: Region, vpc: str, ids: list[str], names: list[str]) -> list
 
 def private_address(here: Region, subnet: Subnet) -> str:
     """The next free private address of a subnet."""
-    taken: dict[str, int] = here.world.__dict__.setdefault("_addresses_given", {})
+    taken = here.world.private_given
     key = f"{here.account}/{subnet.id}"
     taken[key] = taken.get(key, 9) + 1
     network = ipaddress.ip_network(subnet.cidr)
@@ -126,8 +126,8 @@ def private_address(here: Region, subnet: Subnet) -> str:
 
 def public_address(here: Region) -> str:
     """A public address that is nobody's: from 198.18.0.0/15, which is never routed."""
-    given = here.world.__dict__.setdefault("_public_given", 0)
-    here.world.__dict__["_public_given"] = given + 1
+    given = here.world.public_given
+    here.world.public_given += 1
     # A stride that is prime to the size of the range, so that neighbours do not look alike.
     return str(ipaddress.ip_network("198.18.0.0/15")[(4099 + given * 7919) % 131070 + 1])
 

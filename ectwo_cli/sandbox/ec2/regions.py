@@ -17,9 +17,9 @@ def describe_regions(ask: Ask) -> dict[str, Any]:
     if unknown:
         raise bad_value(unknown[0], "RegionName", "The region does not exist.")
     rows = [
-        {"RegionName": name, "Endpoint": f"ec2.{name}.amazonaws.com", "OptInStatus": status}
-        for name, status in geography.REGIONS.items()
-        if (ask.get("AllRegions") or status != geography.OPTED_OUT) and (not names or name in names)
+        {"RegionName": name, "Endpoint": f"ec2.{name}.amazonaws.com", "OptInStatus": ask.here.world.status(name)}
+        for name in (geography.REGIONS if ask.get("AllRegions") else ask.here.world.enabled())
+        if not names or name in names
     ]
     table: Table = {"endpoint": "Endpoint", "opt-in-status": "OptInStatus", "region-name": "RegionName"}
     return {"Regions": select(rows, ask.get("Filters"), table)}

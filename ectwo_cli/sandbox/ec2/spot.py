@@ -125,9 +125,7 @@ def get_placement_scores(ask: Ask) -> dict[str, Any]:
     unknown = [name for name in names if types.details(name) is None]
     if unknown:
         raise bad_value(unknown[0], "InstanceTypes")
-    regions = ask.get("RegionNames") or [
-        name for name, status in geography.REGIONS.items() if status != geography.OPTED_OUT
-    ]
+    regions = ask.get("RegionNames") or here.world.enabled()
     bad = [name for name in regions if name not in geography.REGIONS]
     if bad:
         raise bad_value(bad[0], "RegionNames")
