@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ectwo_cli.aws.calls import dry_run, escaped
+from ectwo_cli.aws.calls import dry_run, escaped, is_lost
 from ectwo_cli.aws.once import once
 from ectwo_cli.aws.session import Client, code_of
 from ectwo_cli.errors import EctwoError, NotFound, UsageError
@@ -197,42 +197,41 @@ def authorize(client: Client, group_id: str, wanted: Sequence[Rule]) -> Change:
     UpdateSecurityGroupRuleDescriptionsIngress, ...Egress. Raises botocore's errors."""
     existing = rules_of(client, group_id)
     change = plan_authorize(existing, wanted)
-    for egress in (False, True):
-        some = [each for each in change.made if each.egress is egress]
-        added = [each for each in some if each not in existing]
-        if added:
-            _authorize(client, group_id, added, egress=egress)
-        renamed = [each.permission() for each in some if each in existing]
-        if renamed:
-            operation = f"UpdateSecurityGroupRuleDescriptions{_direction(egress)}"
-            client.call(operation, GroupId=group_id, IpPermissions=renamed)
+    for operation, some in _additions(existing, change):
+        try:
+            client.call(operation, GroupId=group_id, IpPermissions=[each.permission() for each in some])
+        except Exception as error:
+            # Somebody was faster, or the answer was lost. One rule that is there refuses all the others.
+            if code_of(error) != "InvalidPermission.Duplicate" and not is_lost(error):
+                raise
+            now = rules_of(client, group_id)
+            left = [each for each in some if each not in now]
+            if len(left) == len(some):
+                raise
+            if left:
+                client.call(operation, GroupId=group_id, IpPermissions=[each.permission() for each in left])
     return change
-
-
-def _authorize(client: Client, group_id: str, added: Sequence[Rule], *, egress: bool) -> None:
-    operation = f"AuthorizeSecurityGroup{_direction(egress)}"
-    try:
-        client.call(operation, GroupId=group_id, IpPermissions=[each.permission() for each in added])
-    except Exception as error:
-        if code_of(error) != "InvalidPermission.Duplicate":
-            raise
-        # Somebody was faster, or the answer to a first try was lost. One that is there refuses all the others.
-        existing = rules_of(client, group_id)
-        left = [each for each in added if each not in existing]
-        if len(left) == len(added):
-            raise
-        if left:
-            client.call(operation, GroupId=group_id, IpPermissions=[each.permission() for each in left])
 
 
 def check_authorize(client: Client, group_id: str, wanted: Sequence[Rule]) -> Change:
     """What :func:`authorize` would do. EC2: the same with DryRun. Raises botocore's errors."""
-    change = plan_authorize(rules_of(client, group_id), wanted)
-    for egress in (False, True):
-        some = [each.permission() for each in change.made if each.egress is egress]
-        if some:
-            dry_run(client, f"AuthorizeSecurityGroup{_direction(egress)}", GroupId=group_id, IpPermissions=some)
+    existing = rules_of(client, group_id)
+    change = plan_authorize(existing, wanted)
+    for operation, some in _additions(existing, change):
+        dry_run(client, operation, GroupId=group_id, IpPermissions=[each.permission() for each in some])
     return change
+
+
+def _additions(existing: Sequence[Rule], change: Change) -> Iterator[tuple[str, list[Rule]]]:
+    """Which operations are called with which rules."""
+    for egress in (False, True):
+        some = [each for each in change.made if each.egress is egress]
+        added = [each for each in some if each not in existing]
+        described = [each for each in some if each in existing]
+        if added:
+            yield f"AuthorizeSecurityGroup{_direction(egress)}", added
+        if described:
+            yield f"UpdateSecurityGroupRuleDescriptions{_direction(egress)}", described
 
 
 def plan_revoke(existing: Sequence[Rule], wanted: Sequence[Rule], ids: Sequence[str]) -> Change:
@@ -253,7 +252,7 @@ def revoke(client: Client, group_id: str, removed: Sequence[Rule]) -> None:
                 client.call(f"RevokeSecurityGroup{_direction(egress)}", **_revoke_params(group_id, left))
                 break
             except Exception as error:
-                if code_of(error) not in GONE:
+                if code_of(error) not in GONE and not is_lost(error):
                     raise
                 now = {each.id for each in rules_of(client, group_id)}
                 remaining = [each for each in left if each.id in now]

@@ -40,6 +40,16 @@ def records(run: Run) -> list[Raw]:
     return found
 
 
+@pytest.fixture
+def near(ectwo_here: Ectwo) -> Ectwo:
+    """Run ectwo in a scope of one region, where a test is not about the others: that is a tenth of the calls."""
+
+    def run(*arguments: str, stdin: str = "", **environment: str) -> Run:
+        return ectwo_here(*arguments, stdin=stdin, **{"ECTWO_REGIONS": "us-east-1", **environment})
+
+    return run
+
+
 # Finding
 
 
@@ -79,27 +89,27 @@ def test_unassociated_addresses_cost_money(ec2: Ec2, ectwo_here: Ectwo) -> None:
 
 
 @pytest.mark.parametrize("by", ["public_ip", "id", "name"])
-def test_show_by_ip_id_and_name(by: str, ec2: Ec2, ectwo_here: Ectwo) -> None:
-    (known,) = records(ectwo_here("addresses", "find", "--name", "spare", "--json"))
-    run = ectwo_here("addresses", "show", known[by], "--json")
+def test_show_by_ip_id_and_name(by: str, ec2: Ec2, near: Ectwo) -> None:
+    (known,) = records(near("addresses", "find", "--name", "spare", "--json"))
+    run = near("addresses", "show", known[by], "--json")
     assert (run.code, json.loads(run.out)) == (0, known)
 
 
-def test_an_address_that_is_named_by_its_own_ip_is_one(ec2: Ec2, ectwo_here: Ectwo) -> None:
+def test_an_address_that_is_named_by_its_own_ip_is_one(ec2: Ec2, near: Ectwo) -> None:
     raw = named(ec2, "spare")
     ec2.boto().create_tags(Resources=[raw["AllocationId"]], Tags=[{"Key": "Name", "Value": raw["PublicIp"]}])
-    run = ectwo_here("addresses", "show", raw["PublicIp"], "id")
+    run = near("addresses", "show", raw["PublicIp"], "id")
     assert (run.code, run.out) == (0, raw["AllocationId"] + "\n")
 
 
-def test_instance_shows_the_instance(ec2: Ec2, ectwo_here: Ectwo) -> None:
-    run = ectwo_here("addresses", "instance", "us-east-1/web-1", "--json")
+def test_instance_shows_the_instance(ec2: Ec2, near: Ectwo) -> None:
+    run = near("addresses", "instance", "us-east-1/web-1", "--json")
     assert (run.code, json.loads(run.out)["id"]) == (0, named(ec2, "web-1")["InstanceId"])
-    assert ectwo_here("addresses", "instance", "us-east-1/web-1", "name").out == "web-1\n"
+    assert near("addresses", "instance", "us-east-1/web-1", "name").out == "web-1\n"
 
 
-def test_instance_of_a_free_address_is_not_found(ectwo_here: Ectwo, ec2: Ec2) -> None:
-    run = ectwo_here("addresses", "instance", "spare")
+def test_instance_of_a_free_address_is_not_found(near: Ectwo, ec2: Ec2) -> None:
+    run = near("addresses", "instance", "spare")
     ip = named(ec2, "spare")["PublicIp"]
     assert (run.code, run.out) == (3, "")
     assert run.err == f"error: address {ip} leads to no instance, but to nothing\n"
@@ -108,8 +118,8 @@ def test_instance_of_a_free_address_is_not_found(ectwo_here: Ectwo, ec2: Ec2) ->
 # Allocating
 
 
-def test_allocate_tags_at_once(ec2: Ec2, ectwo_here: Ectwo) -> None:
-    run = ectwo_here("addresses", "allocate", "-r", "eu-west-1", "--name", "new", "--tag", "env=dev", "--json")
+def test_allocate_tags_at_once(ec2: Ec2, near: Ectwo) -> None:
+    run = near("addresses", "allocate", "-r", "eu-west-1", "--name", "new", "--tag", "env=dev", "--json")
     (record,) = records(run)
     raw = named(ec2, "new", "eu-west-1")
     assert run.code == 0
@@ -117,9 +127,9 @@ def test_allocate_tags_at_once(ec2: Ec2, ectwo_here: Ectwo) -> None:
     assert record["tags"] == tags(raw) == {"Name": "new", "env": "dev"}
 
 
-def test_allocate_dry_run_allocates_nothing(ec2: Ec2, ectwo_here: Ectwo) -> None:
+def test_allocate_dry_run_allocates_nothing(ec2: Ec2, near: Ectwo) -> None:
     before = addresses(ec2)
-    run = ectwo_here("addresses", "allocate", "-n", "--json")
+    run = near("addresses", "allocate", "-n", "--json")
     assert (run.code, run.out) == (0, "[]\n")
     assert run.err == "would allocate an address in us-east-1\n"
     assert addresses(ec2) == before
@@ -128,27 +138,27 @@ def test_allocate_dry_run_allocates_nothing(ec2: Ec2, ectwo_here: Ectwo) -> None
 @pytest.mark.parametrize(
     "fault", [{"lose": True}, {"cut": True}, {"truncate": True}, {"code": "InternalError", "status": 500}]
 )
-def test_a_lost_answer_leaks_no_address(fault: dict[str, Any], ec2: Ec2, ectwo_here: Ectwo) -> None:
+def test_a_lost_answer_leaks_no_address(fault: dict[str, Any], ec2: Ec2, near: Ectwo) -> None:
     before = addresses(ec2)
     ec2.fault("AllocateAddress", **fault)
     if not fault.get("lose") and not fault.get("truncate"):
         # Nothing was done, which shows only after four looks: this test has no time for them.
         ec2.fault("DescribeAddresses", code="UnauthorizedOperation", status=403)
-        run = ectwo_here("addresses", "allocate", "--json")
+        run = near("addresses", "allocate", "--json")
         assert run.code == 1
         assert "so it is not known whether an address was made" in run.err
         assert addresses(ec2) == before
         return
-    run = ectwo_here("addresses", "allocate", "--json")
+    run = near("addresses", "allocate", "--json")
     assert (run.code, run.err) == (0, "")
     (new,) = addresses(ec2).keys() - before.keys()
     assert [each["id"] for each in records(run)] == [new]
     assert tags(addresses(ec2)[new]) == {}
 
 
-def test_a_refusal_is_told(ec2: Ec2, ectwo_here: Ectwo) -> None:
+def test_a_refusal_is_told(ec2: Ec2, near: Ectwo) -> None:
     ec2.fault("AllocateAddress", code="AddressLimitExceeded", message="The maximum number of addresses was reached.")
-    run = ectwo_here("addresses", "allocate")
+    run = near("addresses", "allocate")
     assert run.code == 1
     assert run.err == (
         "error: The maximum number of addresses was reached. (AddressLimitExceeded)\n"
@@ -156,9 +166,9 @@ def test_a_refusal_is_told(ec2: Ec2, ectwo_here: Ectwo) -> None:
     )
 
 
-def test_a_tag_that_stays_is_shown(ec2: Ec2, ectwo_here: Ectwo) -> None:
+def test_a_tag_that_stays_is_shown(ec2: Ec2, near: Ectwo) -> None:
     ec2.fault("DeleteTags", code="UnauthorizedOperation", status=403)
-    (record,) = records(ectwo_here("addresses", "allocate", "--json"))
+    (record,) = records(near("addresses", "allocate", "--json"))
     assert record["tags"] == tags(addresses(ec2)[record["id"]])
     assert list(record["tags"]) == ["ectwo:request"]
 
@@ -172,8 +182,8 @@ def test_a_tag_that_stays_is_shown(ec2: Ec2, ectwo_here: Ectwo) -> None:
         (["-r", "us-*"], "error: this needs exactly one region"),
     ],
 )
-def test_allocate_usage(arguments: list[str], message: str, ec2: Ec2, ectwo_here: Ectwo) -> None:
-    run = ectwo_here("addresses", "allocate", *arguments)
+def test_allocate_usage(arguments: list[str], message: str, ec2: Ec2, near: Ectwo) -> None:
+    run = near("addresses", "allocate", *arguments)
     assert run.code == 2
     assert run.err.startswith(message)
     assert "AllocateAddress" not in ec2.counts()
@@ -182,20 +192,20 @@ def test_allocate_usage(arguments: list[str], message: str, ec2: Ec2, ectwo_here
 # Associating
 
 
-def test_associate_by_names(ec2: Ec2, ectwo_here: Ectwo) -> None:
+def test_associate_by_names(ec2: Ec2, near: Ectwo) -> None:
     machine = instance(ec2, "web-2")
-    run = ectwo_here("addresses", "associate", "spare", "us-east-1/web-2", "--json")
+    run = near("addresses", "associate", "spare", "us-east-1/web-2", "--json")
     (record,) = records(run)
     assert run.code == 0
     assert (record["action"], record["instance_id"]) == ("associated", machine)
     assert named(ec2, "spare")["InstanceId"] == machine
-    again = ectwo_here("addresses", "associate", "spare", machine, "--json")
+    again = near("addresses", "associate", "spare", machine, "--json")
     assert (again.code, records(again)) == (0, [{**record, "action": "unchanged"}])
 
 
-def test_associate_dry_run(ec2: Ec2, ectwo_here: Ectwo) -> None:
+def test_associate_dry_run(ec2: Ec2, near: Ectwo) -> None:
     before = addresses(ec2)
-    run = ectwo_here("addresses", "associate", "spare", instance(ec2, "web-2"), "-n", "--json")
+    run = near("addresses", "associate", "spare", instance(ec2, "web-2"), "-n", "--json")
     assert (run.code, records(run)[0]["action"]) == (0, "would associate")
     assert addresses(ec2) == before
 
@@ -220,9 +230,9 @@ def test_an_instance_in_another_region_is_a_clear_error(ec2: Ec2, ectwo_here: Ec
         (["--dry-run"], 1, "address {ip} leads to web-1 ({holder}) (Resource.AlreadyAssociated)"),
     ],
 )
-def test_an_address_is_not_taken_away(arguments: list[str], code: int, error: str, ec2: Ec2, ectwo_here: Ectwo) -> None:
+def test_an_address_is_not_taken_away(arguments: list[str], code: int, error: str, ec2: Ec2, near: Ectwo) -> None:
     before = named(ec2, "web-1")
-    run = ectwo_here("addresses", "associate", "us-east-1/web-1", "us-east-1/web-2", *arguments)
+    run = near("addresses", "associate", "us-east-1/web-1", "us-east-1/web-2", *arguments)
     message = error.format(ip=before["PublicIp"], holder=before["InstanceId"])
     assert run.code == code
     assert f"error: {message}\n" in run.err
@@ -231,8 +241,8 @@ def test_an_address_is_not_taken_away(arguments: list[str], code: int, error: st
     assert "AssociateAddress" not in ec2.counts()
 
 
-def test_an_address_is_taken_away_when_that_is_said(ec2: Ec2, ectwo_here: Ectwo) -> None:
-    run = ectwo_here("addresses", "associate", "us-east-1/web-1", "us-east-1/web-2", "--allow-reassociation", "--json")
+def test_an_address_is_taken_away_when_that_is_said(ec2: Ec2, near: Ectwo) -> None:
+    run = near("addresses", "associate", "us-east-1/web-1", "us-east-1/web-2", "--allow-reassociation", "--json")
     assert (run.code, records(run)[0]["action"]) == (0, "associated")
     assert named(ec2, "web-1")["InstanceId"] == instance(ec2, "web-2")
 
@@ -240,8 +250,8 @@ def test_an_address_is_taken_away_when_that_is_said(ec2: Ec2, ectwo_here: Ectwo)
 # Giving up
 
 
-def test_disassociate(ec2: Ec2, ectwo_here: Ectwo) -> None:
-    run = ectwo_here("addresses", "disassociate", "us-east-1/web-1", "spare", "--yes", "--json")
+def test_disassociate(ec2: Ec2, near: Ectwo) -> None:
+    run = near("addresses", "disassociate", "us-east-1/web-1", "spare", "--yes", "--json")
     assert (run.code, [(each["name"], each["action"]) for each in records(run)]) == (
         0,
         [("spare", "unchanged"), ("web-1", "disassociated")],
@@ -249,15 +259,15 @@ def test_disassociate(ec2: Ec2, ectwo_here: Ectwo) -> None:
     assert "AssociationId" not in named(ec2, "web-1")
 
 
-def test_a_lost_answer_to_disassociate_is_success(ec2: Ec2, ectwo_here: Ectwo) -> None:
+def test_a_lost_answer_to_disassociate_is_success(ec2: Ec2, near: Ectwo) -> None:
     ec2.fault("DisassociateAddress", lose=True)
-    run = ectwo_here("addresses", "disassociate", "us-east-1/web-1", "--yes", "--json")
+    run = near("addresses", "disassociate", "us-east-1/web-1", "--yes", "--json")
     assert (run.code, records(run)[0]["action"]) == (0, "disassociated")
 
 
-def test_release_gives_free_ones_back_and_leaves_the_others(ec2: Ec2, ectwo_here: Ectwo) -> None:
+def test_release_gives_free_ones_back_and_leaves_the_others(ec2: Ec2, near: Ectwo) -> None:
     held = named(ec2, "web-1")
-    run = ectwo_here("addresses", "release", "us-east-1/web-1", "spare", "--yes", "--json")
+    run = near("addresses", "release", "us-east-1/web-1", "spare", "--yes", "--json")
     spare, web = records(run)
     assert run.code == 6
     assert (spare["action"], web["action"]) == ("released", None)
@@ -267,20 +277,20 @@ def test_release_gives_free_ones_back_and_leaves_the_others(ec2: Ec2, ectwo_here
     assert spare["id"] not in addresses(ec2)
 
 
-def test_release_with_disassociate(ec2: Ec2, ectwo_here: Ectwo) -> None:
+def test_release_with_disassociate(ec2: Ec2, near: Ectwo) -> None:
     held = named(ec2, "web-1")
     # EC2 may believe for a moment that it is still in use, and the answer may be lost.
     ec2.fault("ReleaseAddress", code="InvalidIPAddress.InUse")
     ec2.fault("ReleaseAddress", lose=True, skip=1)
-    run = ectwo_here("addresses", "release", "us-east-1/web-1", "--disassociate", "-y", "--json")
+    run = near("addresses", "release", "us-east-1/web-1", "--disassociate", "-y", "--json")
     (record,) = records(run)
     assert (run.code, record["action"], record["instance_id"]) == (0, "released", None)
     assert held["AllocationId"] not in addresses(ec2)
 
 
-def test_release_without_a_yes_does_nothing(ec2: Ec2, ectwo_here: Ectwo) -> None:
+def test_release_without_a_yes_does_nothing(ec2: Ec2, near: Ectwo) -> None:
     before = addresses(ec2)
-    run = ectwo_here("addresses", "release", "spare")
+    run = near("addresses", "release", "spare")
     ip, id = named(ec2, "spare")["PublicIp"], named(ec2, "spare")["AllocationId"]
     assert (run.code, run.out) == (10, "")
     assert run.err == (
@@ -293,23 +303,23 @@ def test_release_without_a_yes_does_nothing(ec2: Ec2, ectwo_here: Ectwo) -> None
     assert addresses(ec2) == before
 
 
-def test_release_dry_run(ec2: Ec2, ectwo_here: Ectwo) -> None:
+def test_release_dry_run(ec2: Ec2, near: Ectwo) -> None:
     before = addresses(ec2)
-    run = ectwo_here("addresses", "release", "us-east-1/web-1", "spare", "-n", "--json")
+    run = near("addresses", "release", "us-east-1/web-1", "spare", "-n", "--json")
     assert (run.code, [each["action"] for each in records(run)]) == (6, ["would release", None])
     assert addresses(ec2) == before
 
 
-def test_a_dry_run_asks_for_the_permission(ec2: Ec2, ectwo_here: Ectwo) -> None:
+def test_a_dry_run_asks_for_the_permission(ec2: Ec2, near: Ectwo) -> None:
     ec2.fault("ReleaseAddress", deny=True)
-    run = ectwo_here("addresses", "release", "spare", "-n", "--json")
+    run = near("addresses", "release", "spare", "-n", "--json")
     assert (run.code, records(run)[0]["action"]) == (1, None)
     assert "(UnauthorizedOperation)" in run.err
 
 
-def test_the_plan_names_the_instances(ec2: Ec2, ectwo_here: Ectwo) -> None:
+def test_the_plan_names_the_instances(ec2: Ec2, near: Ectwo) -> None:
     held = named(ec2, "web-1")
-    run = ectwo_here("addresses", "disassociate", "us-east-1/web-1")
+    run = near("addresses", "disassociate", "us-east-1/web-1")
     assert run.code == 10
     assert f"    ! web-1 ({held['InstanceId']}) can't be reached under it any more\n" in run.err
 

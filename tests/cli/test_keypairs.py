@@ -45,12 +45,22 @@ def files(home: Path) -> list[str]:
     return sorted(str(path.relative_to(home)) for path in (home / ".ssh").rglob("*") if path.is_file())
 
 
+@pytest.fixture
+def near(ectwo_here: Ectwo) -> Ectwo:
+    """Run ectwo in a scope of one region, where a test is not about the others: that is a tenth of the calls."""
+
+    def run(*arguments: str, stdin: str = "", **environment: str) -> Run:
+        return ectwo_here(*arguments, stdin=stdin, **{"ECTWO_REGIONS": "us-east-1", **environment})
+
+    return run
+
+
 # Creating
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "rsa"])
-def test_create_saves_the_private_key(kind: str, ec2: Ec2, ectwo_here: Ectwo, home: Path) -> None:
-    run = ectwo_here("keypairs", "create", "new", "--type", kind, "--tag", "env=dev", "--json")
+def test_create_saves_the_private_key(kind: str, ec2: Ec2, near: Ectwo, home: Path) -> None:
+    run = near("keypairs", "create", "new", "--type", kind, "--tag", "env=dev", "--json")
     path = home / ".ssh/ectwo/us-east-1/new.pem"
     (record,) = records(run)
     raw = key_pair(ec2, "new")
@@ -74,8 +84,8 @@ def test_create_saves_the_private_key(kind: str, ec2: Ec2, ectwo_here: Ectwo, ho
     assert files(home) == [".ssh/ectwo/us-east-1/new.pem"]
 
 
-def test_several_regions_get_one_key(ec2: Ec2, ectwo_here: Ectwo, home: Path) -> None:
-    run = ectwo_here("keypairs", "create", "new", "-r", "us-east-1,eu-west-1", "-o", "ids")
+def test_several_regions_get_one_key(ec2: Ec2, near: Ectwo, home: Path) -> None:
+    run = near("keypairs", "create", "new", "-r", "us-east-1,eu-west-1", "-o", "ids")
     assert (run.code, len(run.out.split())) == (0, 2)
     made = [key_pair(ec2, "new", region) for region in ("us-east-1", "eu-west-1")]
     halves = {each["PublicKey"] for each in made if each}
@@ -84,27 +94,25 @@ def test_several_regions_get_one_key(ec2: Ec2, ectwo_here: Ectwo, home: Path) ->
     assert {public_half(home / file) for file in files(home)} == {half.strip() for half in halves}
 
 
-def test_a_passphrase_from_a_file(ec2: Ec2, ectwo_here: Ectwo, home: Path) -> None:
+def test_a_passphrase_from_a_file(ec2: Ec2, near: Ectwo, home: Path) -> None:
     (home / "word").write_text("correct horse\n")
-    run = ectwo_here(
-        "keypairs", "create", "new", "--passphrase-file", str(home / "word"), "--save", str(home / "new.pem")
-    )
+    run = near("keypairs", "create", "new", "--passphrase-file", str(home / "word"), "--save", str(home / "new.pem"))
     raw = key_pair(ec2, "new")
     assert (run.code, raw is not None) == (0, True)
     assert raw and public_half(home / "new.pem", "correct horse") == raw["PublicKey"].strip()
-    piped = ectwo_here("keypairs", "create", "two", "--passphrase-file", "-", stdin="word\n")
+    piped = near("keypairs", "create", "two", "--passphrase-file", "-", stdin="word\n")
     assert piped.code == 0
 
 
-def test_a_passphrase_needs_somebody_to_ask(ec2: Ec2, ectwo_here: Ectwo) -> None:
-    run = ectwo_here("keypairs", "create", "new", "--passphrase")
+def test_a_passphrase_needs_somebody_to_ask(ec2: Ec2, near: Ectwo) -> None:
+    run = near("keypairs", "create", "new", "--passphrase")
     assert run.code == 10
     assert "--passphrase-file" in run.err
     assert key_pair(ec2, "new") is None
 
 
-def test_save_to_stdout_is_the_key_alone(ec2: Ec2, ectwo_here: Ectwo, home: Path) -> None:
-    run = ectwo_here("keypairs", "create", "new", "--save", "-")
+def test_save_to_stdout_is_the_key_alone(ec2: Ec2, near: Ectwo, home: Path) -> None:
+    run = near("keypairs", "create", "new", "--save", "-")
     assert run.code == 0
     path = home / "key"
     path.touch(mode=0o600)
@@ -115,8 +123,8 @@ def test_save_to_stdout_is_the_key_alone(ec2: Ec2, ectwo_here: Ectwo, home: Path
     assert not (home / ".ssh").exists()
 
 
-def test_json_holds_the_key_when_that_is_said(ec2: Ec2, ectwo_here: Ectwo, home: Path) -> None:
-    (record,) = records(ectwo_here("keypairs", "create", "new", "--save", "-", "--json"))
+def test_json_holds_the_key_when_that_is_said(ec2: Ec2, near: Ectwo, home: Path) -> None:
+    (record,) = records(near("keypairs", "create", "new", "--save", "-", "--json"))
     path = home / "key"
     path.touch(mode=0o600)
     path.write_text(record["private_key"])
@@ -125,17 +133,17 @@ def test_json_holds_the_key_when_that_is_said(ec2: Ec2, ectwo_here: Ectwo, home:
     assert record["file"] is None
 
 
-def test_a_putty_file(ec2: Ec2, ectwo_here: Ectwo, home: Path) -> None:
-    assert ectwo_here("keypairs", "create", "new", "--format", "ppk").code == 0
+def test_a_putty_file(ec2: Ec2, near: Ectwo, home: Path) -> None:
+    assert near("keypairs", "create", "new", "--format", "ppk").code == 0
     assert files(home) == [".ssh/ectwo/us-east-1/new.ppk"]
-    run = ectwo_here("keypairs", "show", "us-east-1/new", "--json")
+    run = near("keypairs", "show", "us-east-1/new", "--json")
     assert json.loads(run.out)["file_matches"] is True
 
 
-def test_save_into_a_folder(ec2: Ec2, ectwo_here: Ectwo, home: Path) -> None:
+def test_save_into_a_folder(ec2: Ec2, near: Ectwo, home: Path) -> None:
     folder = home / "keys"
     folder.mkdir(mode=0o755)
-    assert ectwo_here("keypairs", "create", "a/b", "--save", str(folder)).code == 0
+    assert near("keypairs", "create", "a/b", "--save", str(folder)).code == 0
     assert [path.name for path in folder.iterdir()] == ["a%2Fb.pem"]
     assert stat.S_IMODE(folder.stat().st_mode) == 0o755
 
@@ -152,9 +160,9 @@ def test_the_key_is_nowhere_else(format: str, ec2: Ec2, ectwo: Ectwo, home: Path
     assert not any(line in json.dumps(ec2.calls()) for line in secret)
 
 
-def test_a_name_that_is_taken(ec2: Ec2, ectwo_here: Ectwo, home: Path) -> None:
+def test_a_name_that_is_taken(ec2: Ec2, near: Ectwo, home: Path) -> None:
     before = key_pair(ec2, "deploy")
-    run = ectwo_here("keypairs", "create", "deploy", "-r", "us-east-1,eu-west-3")
+    run = near("keypairs", "create", "deploy", "-r", "us-east-1,eu-west-3")
     assert (run.code, run.out) == (1, "")
     assert run.err == (
         "error: key pair deploy is already in us-east-1 (InvalidKeyPair.Duplicate)\n"
@@ -165,11 +173,11 @@ def test_a_name_that_is_taken(ec2: Ec2, ectwo_here: Ectwo, home: Path) -> None:
     assert not (home / ".ssh").exists()
 
 
-def test_a_file_that_is_there_stays(ec2: Ec2, ectwo_here: Ectwo, home: Path) -> None:
+def test_a_file_that_is_there_stays(ec2: Ec2, near: Ectwo, home: Path) -> None:
     path = home / ".ssh/ectwo/eu-west-1/new.pem"
     path.parent.mkdir(parents=True)
     path.write_text("precious")
-    run = ectwo_here("keypairs", "create", "new", "-r", "us-east-1,eu-west-1")
+    run = near("keypairs", "create", "new", "-r", "us-east-1,eu-west-1")
     assert (run.code, run.out) == (1, "")
     assert run.err == (
         f"error: {path} is there already\nhint: keys are never overwritten: move it away, or say --save PATH\n"
@@ -180,13 +188,13 @@ def test_a_file_that_is_there_stays(ec2: Ec2, ectwo_here: Ectwo, home: Path) -> 
 
 
 def test_a_disk_that_gets_full_at_the_last_moment(
-    ec2: Ec2, ectwo_here: Ectwo, home: Path, monkeypatch: pytest.MonkeyPatch
+    ec2: Ec2, near: Ectwo, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "link", full)
-    run = ectwo_here("keypairs", "create", "new")
+    run = near("keypairs", "create", "new")
     path = home / ".ssh/ectwo/us-east-1/new.pem"
     assert run.code == 1
     assert run.err.startswith(f"error: the private key can't be written to {path}: No space left on device\n")
@@ -194,9 +202,9 @@ def test_a_disk_that_gets_full_at_the_last_moment(
     assert key_pair(ec2, "new") is None
 
 
-def test_all_regions_or_none(ec2: Ec2, ectwo_here: Ectwo, home: Path) -> None:
+def test_all_regions_or_none(ec2: Ec2, near: Ectwo, home: Path) -> None:
     ec2.fault("ImportKeyPair", region="eu-west-1", skip=1, code="KeyPairLimitExceeded", message="Too many.")
-    run = ectwo_here("keypairs", "create", "new", "-r", "us-east-1,eu-west-1,us-west-2", "--json")
+    run = near("keypairs", "create", "new", "-r", "us-east-1,eu-west-1,us-west-2", "--json")
     assert (run.code, run.out) == (1, "")
     assert run.err == (
         "key pair new was created nowhere: all regions get it, or none\n"
@@ -206,10 +214,10 @@ def test_all_regions_or_none(ec2: Ec2, ectwo_here: Ectwo, home: Path) -> None:
     assert files(home) == []
 
 
-def test_what_could_not_be_taken_back_keeps_its_file(ec2: Ec2, ectwo_here: Ectwo, home: Path) -> None:
+def test_what_could_not_be_taken_back_keeps_its_file(ec2: Ec2, near: Ectwo, home: Path) -> None:
     ec2.fault("ImportKeyPair", region="eu-west-1", skip=1, code="KeyPairLimitExceeded", message="Too many.")
     ec2.fault("DeleteKeyPair", region="us-east-1", code="UnauthorizedOperation", message="No.")
-    run = ectwo_here("keypairs", "create", "new", "-r", "us-east-1,eu-west-1", "--save", str(home / "new.pem"))
+    run = near("keypairs", "create", "new", "-r", "us-east-1,eu-west-1", "--save", str(home / "new.pem"))
     assert run.code == 6
     assert run.err.startswith(
         "warning: key pair new could not be deleted again and may be in us-east-1; "
@@ -220,26 +228,26 @@ def test_what_could_not_be_taken_back_keeps_its_file(ec2: Ec2, ectwo_here: Ectwo
 
 
 @pytest.mark.parametrize("fault", [{"lose": True}, {"cut": True}, {"truncate": True}])
-def test_a_lost_answer_loses_no_key(fault: dict[str, bool], ec2: Ec2, ectwo_here: Ectwo, home: Path) -> None:
+def test_a_lost_answer_loses_no_key(fault: dict[str, bool], ec2: Ec2, near: Ectwo, home: Path) -> None:
     # The dry run before it comes first.
     ec2.fault("ImportKeyPair", skip=1, **fault)
-    run = ectwo_here("keypairs", "create", "new", "--json")
+    run = near("keypairs", "create", "new", "--json")
     raw = key_pair(ec2, "new")
     assert (run.code, raw is not None) == (0, True)
     assert raw and public_half(home / ".ssh/ectwo/us-east-1/new.pem") == raw["PublicKey"].strip()
     assert records(run)[0]["action"] == "created"
 
 
-def test_no_permission_is_known_before(ec2: Ec2, ectwo_here: Ectwo, home: Path) -> None:
+def test_no_permission_is_known_before(ec2: Ec2, near: Ectwo, home: Path) -> None:
     ec2.fault("ImportKeyPair", deny=True, times=None)
-    run = ectwo_here("keypairs", "create", "new")
+    run = near("keypairs", "create", "new")
     assert run.code == 1
     assert "(UnauthorizedOperation)" in run.err
     assert files(home) == []
 
 
-def test_create_dry_run_changes_nothing(ec2: Ec2, ectwo_here: Ectwo, home: Path) -> None:
-    run = ectwo_here("keypairs", "create", "new", "-n", "--json")
+def test_create_dry_run_changes_nothing(ec2: Ec2, near: Ectwo, home: Path) -> None:
+    run = near("keypairs", "create", "new", "-n", "--json")
     path = home / ".ssh/ectwo/us-east-1/new.pem"
     assert (run.code, run.out) == (0, "[]\n")
     assert run.err == f"would create key pair new in us-east-1, the private key in {path}\n"
@@ -260,8 +268,8 @@ def test_create_dry_run_changes_nothing(ec2: Ec2, ectwo_here: Ectwo, home: Path)
         (["new", "--passphrase-file", "/dev/null"], "the passphrase is empty"),
     ],
 )
-def test_create_usage(arguments: list[str], message: str, ec2: Ec2, ectwo_here: Ectwo) -> None:
-    run = ectwo_here("keypairs", "create", *arguments)
+def test_create_usage(arguments: list[str], message: str, ec2: Ec2, near: Ectwo) -> None:
+    run = near("keypairs", "create", *arguments)
     assert (run.code, run.err.splitlines()[0]) == (2, f"error: {message}")
     assert "ImportKeyPair" not in ec2.counts()
 
@@ -277,13 +285,13 @@ def mine(home: Path) -> Path:
     return path
 
 
-def test_import_into_several_regions(ec2: Ec2, ectwo_here: Ectwo, mine: Path) -> None:
-    run = ectwo_here("keypairs", "import", "me", f"{mine}.pub", "-r", "us-east-1,eu-west-1", "--json")
+def test_import_into_several_regions(ec2: Ec2, near: Ectwo, mine: Path) -> None:
+    run = near("keypairs", "import", "me", f"{mine}.pub", "-r", "us-east-1,eu-west-1", "--json")
     assert (run.code, [each["action"] for each in records(run)]) == (0, ["imported"] * 2)
     for region in ("us-east-1", "eu-west-1"):
         raw = key_pair(ec2, "me", region)
         assert raw and raw["PublicKey"].strip() == public_half(mine)
-    again = ectwo_here("keypairs", "import", "me", "-", "-r", "us-east-1,us-west-2", "--json",
+    again = near("keypairs", "import", "me", "-", "-r", "us-east-1,us-west-2", "--json",
                        stdin=Path(f"{mine}.pub").read_text())  # fmt: skip
     assert [(each["region"], each["action"]) for each in records(again)] == [
         ("us-east-1", "unchanged"),
@@ -291,9 +299,9 @@ def test_import_into_several_regions(ec2: Ec2, ectwo_here: Ectwo, mine: Path) ->
     ]
 
 
-def test_import_leaves_another_key_alone(ec2: Ec2, ectwo_here: Ectwo, mine: Path) -> None:
+def test_import_leaves_another_key_alone(ec2: Ec2, near: Ectwo, mine: Path) -> None:
     before = key_pair(ec2, "deploy")
-    run = ectwo_here("keypairs", "import", "deploy", f"{mine}.pub", "-r", "us-east-1,us-east-2", "--json")
+    run = near("keypairs", "import", "deploy", f"{mine}.pub", "-r", "us-east-1,us-east-2", "--json")
     assert (run.code, [each["region"] for each in records(run)]) == (6, ["us-east-2"])
     assert run.err.startswith(
         "error: us-east-1: key pair deploy is there already, with another key (InvalidKeyPair.Duplicate)\n"
@@ -301,15 +309,15 @@ def test_import_leaves_another_key_alone(ec2: Ec2, ectwo_here: Ectwo, mine: Path
     assert key_pair(ec2, "deploy") == before
 
 
-def test_a_private_key_is_never_sent(ec2: Ec2, ectwo_here: Ectwo, mine: Path) -> None:
-    run = ectwo_here("keypairs", "import", "me", str(mine))
+def test_a_private_key_is_never_sent(ec2: Ec2, near: Ectwo, mine: Path) -> None:
+    run = near("keypairs", "import", "me", str(mine))
     assert run.code == 2
     assert run.err.startswith(f"error: {mine} holds a private key, which is never sent anywhere\n")
     assert ec2.calls() == []
 
 
-def test_import_dry_run(ec2: Ec2, ectwo_here: Ectwo, mine: Path) -> None:
-    run = ectwo_here("keypairs", "import", "me", f"{mine}.pub", "-n", "--json")
+def test_import_dry_run(ec2: Ec2, near: Ectwo, mine: Path) -> None:
+    run = near("keypairs", "import", "me", f"{mine}.pub", "-n", "--json")
     assert (run.code, records(run)[0]["action"]) == (0, "would import")
     assert key_pair(ec2, "me") is None
 
@@ -317,12 +325,12 @@ def test_import_dry_run(ec2: Ec2, ectwo_here: Ectwo, mine: Path) -> None:
 # Showing
 
 
-def test_show_compares_a_file(ec2: Ec2, ectwo_here: Ectwo, mine: Path) -> None:
-    ectwo_here("keypairs", "import", "me", f"{mine}.pub")
+def test_show_compares_a_file(ec2: Ec2, near: Ectwo, mine: Path) -> None:
+    near("keypairs", "import", "me", f"{mine}.pub")
     for file in (mine, f"{mine}.pub"):
-        run = ectwo_here("keypairs", "show", "me", "--file", str(file), "--json")
+        run = near("keypairs", "show", "me", "--file", str(file), "--json")
         assert (run.code, json.loads(run.out)["file_matches"]) == (0, True)
-    run = ectwo_here("keypairs", "show", "us-east-1/deploy", "--file", str(mine), "--json")
+    run = near("keypairs", "show", "us-east-1/deploy", "--file", str(mine), "--json")
     assert (run.code, json.loads(run.out)["file_matches"]) == (1, False)
     assert run.err == f"error: {mine} is not key pair deploy\n"
 
@@ -331,45 +339,45 @@ def test_show_compares_a_file(ec2: Ec2, ectwo_here: Ectwo, mine: Path) -> None:
 @pytest.mark.parametrize("kind", ["rsa", "ed25519"])
 @pytest.mark.parametrize("format", ["pem", "ppk"])
 def test_show_knows_a_key_that_ec2_made(
-    known: str, kind: str, format: str, ec2: Ec2, ectwo_here: Ectwo, home: Path, monkeypatch: pytest.MonkeyPatch
+    known: str, kind: str, format: str, ec2: Ec2, near: Ectwo, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = ec2.boto().create_key_pair(KeyName="theirs", KeyType=kind, KeyFormat=format)
     path = home / "theirs"
     path.write_text(made["KeyMaterial"])
     if known == "fingerprint alone":
         monkeypatch.setattr("ectwo_cli.services.keypairs.public_of", lambda data: None)
-    run = ectwo_here("keypairs", "show", "theirs", "--file", str(path), "--json")
+    run = near("keypairs", "show", "theirs", "--file", str(path), "--json")
     # The fingerprint of an RSA key that EC2 made is of the private half, which is not read from PuTTY's files.
     matches = None if (known, kind, format) == ("fingerprint alone", "rsa", "ppk") else True
     assert (run.code, json.loads(run.out)["file_matches"]) == (0 if matches else 1, matches)
 
 
-def test_show_without_a_file_says_so(ectwo_here: Ectwo) -> None:
-    run = ectwo_here("keypairs", "show", "us-east-1/deploy", "--json")
+def test_show_without_a_file_says_so(near: Ectwo) -> None:
+    run = near("keypairs", "show", "us-east-1/deploy", "--json")
     found = json.loads(run.out)
     assert (run.code, found["file"], found["file_matches"]) == (0, None, None)
 
 
-def test_show_warns_about_another_key_in_the_place_of_this_one(ectwo_here: Ectwo, home: Path, mine: Path) -> None:
+def test_show_warns_about_another_key_in_the_place_of_this_one(near: Ectwo, home: Path, mine: Path) -> None:
     place = home / ".ssh/ectwo/us-east-1"
     place.mkdir(parents=True)
     mine.rename(place / "deploy.pem")
-    run = ectwo_here("keypairs", "show", "us-east-1/deploy")
+    run = near("keypairs", "show", "us-east-1/deploy")
     assert run.code == 0
     assert run.err == f"warning: {place}/deploy.pem is another key than this key pair's\n"
 
 
-def test_a_key_pair_may_be_named_like_an_id(ec2: Ec2, ectwo_here: Ectwo) -> None:
+def test_a_key_pair_may_be_named_like_an_id(ec2: Ec2, near: Ectwo) -> None:
     for name in ("key-web", "key-0123456789abcdef0"):
         ec2.boto().create_key_pair(KeyName=name)
-        assert ectwo_here("keypairs", "show", name, "name").out == f"{name}\n"
+        assert near("keypairs", "show", name, "name").out == f"{name}\n"
 
 
 # Deleting
 
 
-def test_delete_says_who_was_launched_with_it(ec2: Ec2, ectwo_here: Ectwo) -> None:
-    run = ectwo_here("keypairs", "delete", "us-east-1/deploy", "--json")
+def test_delete_says_who_was_launched_with_it(ec2: Ec2, near: Ectwo) -> None:
+    run = near("keypairs", "delete", "us-east-1/deploy", "--json")
     users = ec2.boto().describe_instances(Filters=[{"Name": "key-name", "Values": ["deploy"]}])
     (user,) = [each["InstanceId"] for reservation in users["Reservations"] for each in reservation["Instances"]]
     assert (run.code, run.out) == (10, "")
@@ -377,9 +385,9 @@ def test_delete_says_who_was_launched_with_it(ec2: Ec2, ectwo_here: Ectwo) -> No
     assert key_pair(ec2, "deploy")
 
 
-def test_delete(ec2: Ec2, ectwo_here: Ectwo) -> None:
+def test_delete(ec2: Ec2, near: Ectwo) -> None:
     ec2.fault("DeleteKeyPair", lose=True)
-    run = ectwo_here("keypairs", "delete", "us-east-1/deploy", "eu-west-1/legacy", "--yes", "--json")
+    run = near("keypairs", "delete", "us-east-1/deploy", "eu-west-1/legacy", "--yes", "--json")
     assert (run.code, [(each["region"], each["name"], each["action"]) for each in records(run)]) == (
         0,
         [("eu-west-1", "legacy", "deleted"), ("us-east-1", "deploy", "deleted")],
@@ -388,15 +396,15 @@ def test_delete(ec2: Ec2, ectwo_here: Ectwo) -> None:
     assert key_pair(ec2, "deploy", "eu-west-1")
 
 
-def test_delete_names_the_file_that_stays(ec2: Ec2, ectwo_here: Ectwo, home: Path) -> None:
-    ectwo_here("keypairs", "create", "new")
-    run = ectwo_here("keypairs", "delete", "new", "-y")
+def test_delete_names_the_file_that_stays(ec2: Ec2, near: Ectwo, home: Path) -> None:
+    near("keypairs", "create", "new")
+    run = near("keypairs", "delete", "new", "-y")
     path = home / ".ssh/ectwo/us-east-1/new.pem"
     assert (run.code, path.exists()) == (0, True)
     assert f"    ! the private key stays in {path}\n" in run.err
 
 
-def test_delete_dry_run(ec2: Ec2, ectwo_here: Ectwo) -> None:
-    run = ectwo_here("keypairs", "delete", "us-east-1/deploy", "-n", "--json")
+def test_delete_dry_run(ec2: Ec2, near: Ectwo) -> None:
+    run = near("keypairs", "delete", "us-east-1/deploy", "-n", "--json")
     assert (run.code, records(run)[0]["action"]) == (0, "would delete")
     assert key_pair(ec2, "deploy")
