@@ -69,7 +69,7 @@ def prepare(
     All problems are reported at once, each with its fix. Raises what they agree on, UsageError for what is missing.
     """
     from ectwo_cli.launch.gather import gather
-    from ectwo_cli.launch.preflight import check, failure
+    from ectwo_cli.launch.preflight import check
 
     screen = scope.screen
     if ask and screen.can_ask:
@@ -84,6 +84,15 @@ def prepare(
     wanted, facts = gather(client, wanted, now=scope.program.now, found=found)
     facts = pretend(facts)
     problems = check(wanted, facts)
+    report(scope, problems)
+    return Ready(wanted, facts, [problem for problem in problems if problem.warning])
+
+
+def report(scope: Scope, problems: Sequence[Problem]) -> None:
+    """Say them all, each with its fix. Raises what they agree on, unless they are warnings."""
+    from ectwo_cli.launch.preflight import failure
+
+    screen = scope.screen
     for problem in problems:
         if problem.warning:
             screen.warn(problem.message)
@@ -94,7 +103,6 @@ def prepare(
     failed = failure(problems)
     if failed is not None:
         raise failed
-    return Ready(wanted, facts, [problem for problem in problems if problem.warning])
 
 
 def launch(
@@ -221,8 +229,16 @@ def how_to_log_in(scope: Scope, items: Sequence[Instance]) -> None:
         scope.screen.note(f"{label} is at {address}: {scope.command('instances ssh', [item], *via)}")
 
 
-def summary(scope: Scope, client: Client, ready: Ready, steps: Sequence[str] = ()) -> None:
-    """What is going to be launched, on stderr."""
+def summary(
+    scope: Scope,
+    client: Client,
+    ready: Ready,
+    steps: Sequence[str] = (),
+    *,
+    title: str | None = None,
+    prices: str | None = None,
+) -> None:
+    """What is going to be launched, on stderr; ``prices`` where they are known already."""
     import sys
 
     from ectwo_cli.launch.summary import lines
@@ -232,8 +248,9 @@ def summary(scope: Scope, client: Client, ready: Ready, steps: Sequence[str] = (
     wanted, facts = ready.wanted, ready.facts
     screen = scope.screen
     what = "1 instance" if wanted.count == 1 else f"{wanted.count} instances"
-    screen.say(screen.paint(f"Launch {what} in {escaped(client.region)}:", "1"))
-    told = [("first", step) for step in steps] + lines(wanted, facts, prices=_prices(scope, client, wanted, facts))
+    screen.say(screen.paint(f"{title or f'Launch {what}'} in {escaped(client.region)}:", "1"))
+    told = [("first", step) for step in steps]
+    told += lines(wanted, facts, prices=prices or _prices(scope, client, wanted, facts))
     left = max(len(name) for name, _ in told)
     room = screen.width - left - 4 if screen.err_is_terminal else sys.maxsize
     for name, value in told:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from ectwo_cli.commands import spot_market
+from ectwo_cli.commands import spot_market, spot_requests
 
 app = typer.Typer()
 
-for command in spot_market.COMMANDS:
-    app.command()(command)
+for verb in (*spot_market.VERBS, *spot_requests.VERBS):
+    app.command()(verb)

@@ -433,4 +433,4 @@ def _named(client: Any, types: Sequence[str]) -> list[str]:
     return found
 
 
-COMMANDS: Sequence[Callable[..., None]] = (prices, history, cheapest, score)
+VERBS: Sequence[Callable[..., None]] = (prices, history, cheapest, score)

@@ -18,16 +18,18 @@ INTERRUPTIONS = ("terminate", "stop", "hibernate")
 class Market:
     """Spot. ``max_price`` is USD an hour, None for the on-demand price.
 
-    A request whose interruption is not ``terminate`` is persistent: EC2 takes no other.
+    A request whose interruption is not ``terminate`` is persistent: EC2 takes no other. Others are when ``repeated``,
+    which RequestSpotInstances takes alone.
     """
 
     max_price: str | None = None
     interruption: str = "terminate"
+    repeated: bool = False
 
     @property
     def persistent(self) -> bool:
         """Whether EC2 starts the instance again when there is room."""
-        return self.interruption != "terminate"
+        return self.repeated or self.interruption != "terminate"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,6 +39,14 @@ def platform_of(product: str | None) -> str | None:
     return PLATFORMS.get(plain, plain)
 
 
+def platform_of_image(image: Raw) -> str:
+    """The platform whose prices hold for an image (an element of DescribeImages)."""
+    details = str(image.get("PlatformDetails") or "")
+    if details.startswith("Windows") or str(image.get("Platform") or "").lower() == "windows":
+        return "windows"
+    return {"Red": "rhel", "SUSE": "suse"}.get(details.partition(" ")[0], "linux")
+
+
 def price_of(text: str | None) -> float | None:
     """EC2 writes prices as text: ``0.031200``."""
     return float(text) if text else None

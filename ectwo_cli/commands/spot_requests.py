@@ -1,0 +1,481 @@
+"""The verbs of ``ectwo spot`` about requests: request, find, show, cancel."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ectwo_cli.aws.session import Client
+from ectwo_cli.commands.launch_options import IMAGE_HELP, MARKET, Interruption, LaunchOptions, check_price
+from ectwo_cli.errors import Declined, EctwoError, Partial, UsageError
+from ectwo_cli.expand import ACT, Group, Program
+from ectwo_cli.model import Raw as RawData
+from ectwo_cli.model import Resource
+from ectwo_cli.options import (
+    Consent,
+    Listing,
+    Properties,
+    Raw,
+    Report,
+    Scope,
+    Tagging,
+    Target,
+    Targets,
+    ViewOptions,
+    Waiting,
+)
+from ectwo_cli.outcome import Outcome
+from ectwo_cli.query import duration, moment
+from ectwo_cli.services import search, spot_requests
+from ectwo_cli.services.spot_requests import SpotRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ectwo_cli.commands.launching import Ready
+    from ectwo_cli.launch.wanted import Market
+    from ectwo_cli.services.machines import Machine
+    from ectwo_cli.services.spot_prices import SpotPrice
+    from ectwo_cli.services.waiting import Sight
+
+
+def find(listing: Listing[SpotRequest], view: ViewOptions[SpotRequest]) -> None:
+    """Find spot requests in all regions; not those that are over.
+
+    \b
+      ectwo spot find
+      ectwo spot find --state open --columns region,id,instance_type,status,meaning
+      ectwo spot find --state cancelled,closed
+      ectwo spot find --instance i-0123456789abcdef0 -o ids
+
+    'instances launch --spot' makes such requests, too. Cancelled and closed ones, which EC2 forgets after a while, are
+    left out unless asked for.
+    """
+    listing.list_into(view)
+
+
+def show(
+    target: Target[SpotRequest], view: ViewOptions[SpotRequest], names: Properties = None, raw: Raw = False
+) -> None:
+    """Show one spot request, by its ID or its instance's.
+
+    \b
+      ectwo spot show sir-0abc1def
+      ectwo spot show i-0123456789abcdef0 meaning
+      ectwo spot show us-east-1/sir-0abc1def --raw | jq .LaunchSpecification
+    """
+    target.show(view, names or [], raw=raw)
+
+
+# Requesting
+
+
+@dataclass(frozen=True)
+class Terms(Group):
+    """How spot instances are requested."""
+
+    price: Annotated[
+        str | None,
+        typer.Option(
+            "--price",
+            "--max-price",
+            metavar="USD",
+            help="At most so much an hour. Default: the on-demand price, which AWS advises.",
+            rich_help_panel=MARKET,
+        ),
+    ] = None
+    persistent: Annotated[
+        bool,
+        typer.Option("--persistent", help="Start another when the instance is gone.", rich_help_panel=MARKET),
+    ] = False
+    interruption: Annotated[
+        Interruption | None,
+        typer.Option(
+            "--interruption",
+            help="What EC2 does when it wants the instance back; default terminate. The others need --persistent.",
+            rich_help_panel=MARKET,
+        ),
+    ] = None
+    valid_until: Annotated[
+        str | None,
+        typer.Option(
+            "--valid-until",
+            metavar="TIME",
+            help="When the request ends if it is not fulfilled: 6h, or 2026-01-31T12:00Z.",
+            rich_help_panel=MARKET,
+        ),
+    ] = None
+
+    @classmethod
+    def build(cls, program: Program, values: Mapping[str, Any], resource: type[Resource] | None) -> Any:
+        """The group. Raises UsageError for what can't be meant."""
+        built = super().build(program, values, resource)
+        if built.price is not None:
+            check_price(built.price, "--price")
+        if built.interruption in ("stop", "hibernate") and not built.persistent:
+            raise UsageError(
+                f"--interruption {built.interruption} is for persistent requests alone", hint="add --persistent"
+            )
+        if built.ends is not None and built.ends <= program.now:
+            raise UsageError(f"--valid-until {built.valid_until} is over already")
+        return built
+
+    @property
+    def ends(self) -> datetime | None:
+        """When it ends. Raises UsageError."""
+        text = self.valid_until
+        if text is None:
+            return None
+        if re.fullmatch(r"[\d.]+[smhdw]", text.strip()):
+            return self.program.now + duration(text)
+        return moment(text, self.program.now)
+
+    @property
+    def market(self) -> Market:
+        """The same as the launch knows it."""
+        from ectwo_cli.launch.wanted import Market
+
+        return Market(max_price=self.price, interruption=self.interruption or "terminate", repeated=self.persistent)
+
+
+def request(
+    scope: Scope,
+    options: LaunchOptions,
+    terms: Terms,
+    tagging: Tagging,
+    consent: Consent,
+    waiting: Waiting,
+    view: Report[SpotRequest],
+    image: Annotated[str | None, typer.Option("--image", metavar="IMAGE", help=IMAGE_HELP)] = None,
+) -> None:
+    """Request spot instances, and wait until they are there.
+
+    \b
+      ectwo spot request --image al2023 --type m6i.large --key me --group web
+      ectwo spot request --image web-2026-11 --type c7g.large --count 3 --valid-until 6h
+      ectwo spot request --image al2023 --type m6i.large --persistent --interruption stop --price 0.05
+      ectwo spot request --image al2023 --type m6i.large --no-wait -o ids
+
+    The request stays open until EC2 has room, which is what this verb is for: it waits, for hours if need be, and a
+    persistent one goes on for ever. To have an instance now or to be told at once that there is no room, 'ectwo
+    instances launch --spot' is better: it also requires IMDSv2, and tags instances and volumes in the same call, where
+    this can tag them only once they are there (so not with --no-wait).
+    """
+    from ectwo_cli.commands import launching
+
+    default = image or scope.program.settings.launch("").get("image")
+    client = launching.client_for(scope, default)
+    wanted = options.wanted(image, client.region, tagging.tags)
+    make_request(scope, client, replace(wanted, market=terms.market), terms, consent, waiting, view)
+
+
+def make_request(
+    scope: Scope,
+    client: Client,
+    wanted: Any,
+    terms: Terms,
+    consent: Consent,
+    waiting: Waiting,
+    view: Report[SpotRequest],
+    *,
+    found: RawData | None = None,
+) -> None:
+    """Check everything, show it, ask, request, wait. ``found`` is the image where it is known already."""
+    import uuid
+
+    from ectwo_cli import prompt
+    from ectwo_cli.aws.calls import dry_run
+    from ectwo_cli.commands import launching
+    from ectwo_cli.launch import spot
+    from ectwo_cli.launch.preflight import all_tags
+    from ectwo_cli.launch.summary import price_words
+    from ectwo_cli.render.show import show_outcomes
+
+    screen = scope.screen
+    ready = launching.prepare(scope, client, wanted, ask=not consent.yes, found=found)
+    on_demand, now = _costs(scope, client, ready)
+    launching.report(scope, spot.check_price(terms.price, now, on_demand))
+    params = spot.request_spot_instances(ready.wanted, ready.facts, terms.ends)
+    count = ready.wanted.count
+    what = "a spot instance" if count == 1 else f"{count} spot instances"
+    asks = screen.can_ask and not consent.yes
+    if consent.dry_run or asks:
+        prices = price_words(on_demand, [each.price for each in now], ready.wanted)
+        launching.summary(scope, client, ready, title=f"Request {what}", prices=prices)
+    shown = view.view(profiles=scope.several_profiles)
+    if consent.dry_run:
+        dry_run(client, "RequestSpotInstances", **params)
+        screen.note("EC2 would permit it; nothing was requested")
+        show_outcomes(screen, shown, [])
+        return
+    if asks and not prompt.confirm(screen, f"Request {what}?"):
+        raise Declined("not done")
+    answer = client.call("RequestSpotInstances", ClientToken=str(uuid.uuid4()), **params)
+    made = [SpotRequest.parse(each, client.region, client.profile) for each in answer["SpotInstanceRequests"]]
+    if waiting.no_wait:
+        show_outcomes(screen, shown, [Outcome(item, "requested") for item in made])
+        return
+    _await(scope, client, made, all_tags(ready.wanted, ready.facts.image), waiting, shown)
+
+
+def _costs(scope: Scope, client: Client, ready: Ready) -> tuple[float | None, list[SpotPrice]]:
+    """The on-demand price, and the spot prices where it may land, the lowest first: what can be known of them."""
+    from ectwo_cli.launch.spot import relevant
+    from ectwo_cli.services.pricing import OnDemand
+    from ectwo_cli.services.spot_prices import current_of, platform_of_image
+
+    platform = platform_of_image(ready.facts.image or {})
+    type = ready.wanted.type or ""
+    known = OnDemand(client)
+    known.learn([(type, platform, client.region)])
+    try:
+        prices = list(current_of(client, [type], platform, now=scope.program.now))
+    except Exception:
+        # Who may request an instance may not be allowed to ask for prices.
+        prices = []
+    return known.price(type, platform, client.region), relevant(prices, ready.wanted, ready.facts)
+
+
+def _await(
+    scope: Scope,
+    client: Client,
+    made: Sequence[SpotRequest],
+    tags: Mapping[str, str],
+    waiting: Waiting,
+    shown: Any,
+) -> None:
+    from ectwo_cli.follow import check_time, follow, outcomes
+    from ectwo_cli.render.show import show_outcomes
+    from ectwo_cli.services import waiting as engine
+
+    def again(late: Sequence[Sight[Any]]) -> str:
+        items = [sight.item for sight in late]
+        if len(items) == 1:
+            return scope.command("spot show", items)
+        return scope.command("spot find", [], "-r", client.region, "--state", "open,active")
+
+    sights = engine.wait([(client, made)], spot_requests.FULFILLED, limit=waiting.within(engine.LIMIT))
+    ended = follow(scope.screen, sights, verb="looking for room for", again=again)
+    done = outcomes([replace(sight, action="fulfilled" if sight.ok else "requested") for sight in ended])
+    there = [each.item for each in done if each.item.state == "active" and each.item.instance_id]
+    try:
+        spot_requests.name_instances(client, [str(each.instance_id) for each in there], tags)
+    except Exception as error:
+        from ectwo_cli.aws.explain import explain
+
+        scope.screen.warn(f"the instances could not be tagged: {explain(error).message}")
+    show_outcomes(scope.screen, shown, done)
+    for item in there:
+        scope.screen.note(f"instance {item.instance_id} starts: ectwo instances wait {item.region}/{item.instance_id}")
+    check_time(ended, verb="looking for room for", again=again)
+    _check(done)
+
+
+def _check(done: Sequence[Outcome[Any]]) -> None:
+    bad = [each for each in done if each.failed]
+    if bad:
+        raise EctwoError("") if len(bad) == len(done) else Partial("")
+
+
+# Cancelling
+
+
+def cancel(
+    selected: Targets[SpotRequest],
+    consent: Consent,
+    waiting: Waiting,
+    view: Report[SpotRequest],
+    terminate: Annotated[bool, typer.Option("--terminate", help="Their instances too.", rich_help_panel=ACT)] = False,
+) -> None:
+    """Cancel spot requests; their instances go on running.
+
+    \b
+      ectwo spot cancel sir-0abc1def
+      ectwo spot cancel sir-0abc1def --terminate
+      ectwo spot cancel --state open
+      ectwo spot find --tag env=dev -o ids | ectwo spot cancel - --terminate --yes
+
+    Waits until EC2 has cancelled them, and with --terminate until the instances are gone. The requests are cancelled
+    first, else persistent ones would start instances anew.
+    """
+    from ectwo_cli.fanout import across
+    from ectwo_cli.render.show import show_outcomes
+
+    selection = selected.select()
+    places = selected.by_region(selection.items)
+    hit = _plan(selected, places, terminate)
+    shown = view.view(profiles=selected.several_profiles)
+    if not selection.items:
+        selected.screen.note("no spot requests matched")
+    if not consent.dry_run and hit:
+        what = "spot request" if hit == 1 else "spot requests"
+        also = ", and terminate what they have started" if terminate else ""
+        consent.require(
+            f"Cancel {hit} {what}{also}?",
+            count=hit,
+            everything=selection.everything,
+            ambiguous=selection.ambiguous,
+        )
+    work: Callable[[Client, Sequence[SpotRequest]], Iterator[Outcome[SpotRequest]]] = (
+        spot_requests.check_cancel if consent.dry_run else spot_requests.cancel
+    )
+    results = across(places, lambda place: work(*place), where=lambda place: search.place_of(place[0]))
+    done = list(results)
+    late: list[Sight[Any]] = []
+    if not consent.dry_run:
+        done, late = _cancelled(selected, done, waiting)
+    items = [each.item for each in done if not each.failed]
+    if terminate:
+        gone = (_rehearse if consent.dry_run else _terminate)(selected, items, waiting, late)
+    else:
+        gone = True
+        if not consent.dry_run:
+            _say_what_goes_on(selected, items)
+    show_outcomes(selected.screen, shown, done)
+    results.check()
+    _times_up(selected, late)
+    selection.check(done)
+    if not gone:
+        raise Partial("")
+
+
+def _plan(selected: Targets[SpotRequest], places: Sequence[tuple[Client, list[SpotRequest]]], terminate: bool) -> int:
+    """Show what will be hit; how many."""
+    from ectwo_cli.render.plan import show_plan
+    from ectwo_cli.services import consequences, lifecycle
+
+    rows: list[tuple[SpotRequest, list[str]]] = []
+    for client, items in places:
+        # What is over may still have an instance that is to be ended.
+        going = [item for item in items if terminate or not item.over]
+        machines = {each.id: each for each in spot_requests.instances_of(client, going)}
+        for item in going:
+            machine = machines.get(item.instance_id or "")
+            if machine is None and item.over:
+                continue
+            if machine is None:
+                rows.append((item, ["it has no instance"]))
+            elif terminate:
+                name = _named(machine)
+                lost = consequences.of(lifecycle.terminate(), machine)
+                rows.append((item, [f"instance {name} is terminated", *lost]))
+            else:
+                rows.append((item, [_stays(machine)]))
+    if rows:
+        show_plan(selected.screen, f"Cancel {len(rows)} spot request{'s' if len(rows) > 1 else ''}:", rows)
+    return len(rows)
+
+
+def _stays(machine: Machine) -> str:
+    if machine.state == "stopped":
+        return f"instance {_named(machine)} stays stopped, and can't be started any more; --terminate ends it too"
+    return f"instance {_named(machine)} goes on running and costing money; --terminate ends it too"
+
+
+def _named(machine: Machine) -> str:
+    return f"{machine.name} ({machine.id})" if machine.name else machine.id
+
+
+def _cancelled(
+    selected: Targets[SpotRequest], done: list[Outcome[SpotRequest]], waiting: Waiting
+) -> tuple[list[Outcome[SpotRequest]], list[Sight[Any]]]:
+    """Wait until EC2 shows them as cancelled, or not any more; and those that it still did not when time ran out."""
+    from ectwo_cli.follow import follow, outcomes
+    from ectwo_cli.services import waiting as engine
+
+    sent = [each.item for each in done if not each.failed and not each.item.over]
+    if waiting.no_wait or not sent:
+        return done, []
+    sights = engine.wait(selected.by_region(sent), spot_requests.CANCELLED, limit=waiting.within(engine.LIMIT))
+    ended = follow(
+        selected.screen,
+        sights,
+        verb="cancelling",
+        again=lambda late: selected.command("spot cancel", [sight.item for sight in late]),
+    )
+    others = [each for each in done if each.failed or each.item.over]
+    return [*others, *outcomes([replace(sight, action="cancelled") for sight in ended])], [
+        sight for sight in ended if sight.late
+    ]
+
+
+def _left(selected: Scope, items: Sequence[SpotRequest]) -> list[tuple[Client, list[Machine]]]:
+    """The instances of the requests that have not ended."""
+    places = [(client, spot_requests.instances_of(client, some)) for client, some in selected.by_region(items)]
+    return [(client, machines) for client, machines in places if machines]
+
+
+def _say_what_goes_on(selected: Scope, items: Sequence[SpotRequest]) -> None:
+    left = [machine for _, machines in _left(selected, items) for machine in machines]
+    for machine in left:
+        selected.screen.note(f"instance {_named(machine)} is {machine.state}, and goes on")
+    if left:
+        what = "it" if len(left) == 1 else "them"
+        selected.screen.note(f"to end {what}: {selected.command('instances terminate', left)}")
+
+
+def _rehearse(selected: Scope, items: Sequence[SpotRequest], waiting: Waiting, late: Sequence[Sight[Any]]) -> bool:
+    """Whether the instances could be terminated."""
+    from ectwo_cli.services import lifecycle, machines
+
+    places = _left(selected, items)
+    order = lifecycle.terminate()
+    results = lifecycle.rehearse(places, order, machines.learn(places, attribute=order.guard))
+    rehearsed = list(results)
+    results.check()
+    for each in rehearsed:
+        if each.failed:
+            selected.screen.error(f"instance {_named(each.item)}: {each.error}", code=each.code, hint=each.hint)
+        else:
+            selected.screen.note(f"would terminate instance {_named(each.item)}")
+    return not any(each.failed for each in rehearsed)
+
+
+def _terminate(selected: Scope, items: Sequence[SpotRequest], waiting: Waiting, late: list[Sight[Any]]) -> bool:
+    """End the instances of cancelled requests; whether that worked. Those that are late are added to ``late``."""
+    from ectwo_cli.follow import follow
+    from ectwo_cli.services import lifecycle
+    from ectwo_cli.services.waiting import LIMIT
+
+    order = lifecycle.terminate()
+    wait = not waiting.no_wait
+    ended = follow(
+        selected.screen,
+        lifecycle.carry_out(_left(selected, items), order, wait=wait, limit=waiting.within(LIMIT)),
+        verb=order.doing,
+        again=lambda some: selected.command("instances wait", [each.item for each in some], "--until", "terminated"),
+    )
+    bad = [sight for sight in ended if sight.ok is False]
+    for sight in bad:
+        selected.screen.error(
+            f"its request is cancelled, but instance {_named(sight.item)} goes on: {sight.reason}",
+            code=sight.code,
+            hint=sight.hint,
+        )
+    gone = [sight for sight in ended if sight.ok]
+    if gone:
+        names = ", ".join(_named(sight.item) for sight in gone)
+        what = "instance" if len(gone) == 1 else "instances"
+        selected.screen.note(f"{what} {names} {'terminated' if wait else 'being terminated'}")
+    late += [sight for sight in ended if sight.late]
+    return not bad
+
+
+def _times_up(selected: Scope, late: Sequence[Sight[Any]]) -> None:
+    from ectwo_cli.follow import check_time
+
+    check_time(
+        late,
+        verb="ending",
+        again=lambda some: "; ".join(
+            selected.command(f"{each.item.kind.plural.split()[0]} show", [each.item]) for each in some
+        ),
+    )
+
+
+VERBS: Sequence[Callable[..., None]] = (request, find, show, cancel)
