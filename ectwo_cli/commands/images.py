@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ectwo_cli.commands import images_cleanup, images_making, images_sharing
+from ectwo_cli.commands import images_cleanup, images_making, images_sharing, images_spot
 from ectwo_cli.commands import migrate as migrating
 from ectwo_cli.commands.images_cleanup import UnusedOnly, Unwanted, Wanted
 from ectwo_cli.commands.migrate_back import list_migrations
@@ -218,3 +218,5 @@ def migrations(scope: Scope, view: ViewOptions[Migration]) -> None:
 
 app.command("create")(images_making.create)
 app.command("launch")(images_making.launch)
+app.command("spot-prices")(images_spot.prices)
+app.command("spot-request")(images_spot.request)
