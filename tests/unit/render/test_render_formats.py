@@ -390,7 +390,7 @@ def test_no_control_character_reaches_a_terminal(format: str, text: str, key: st
     )
     screen = make_screen(out=True, err=True, width=width)
     shown([item], format, screen)
-    shown([item], "csv" if format == "wide" else format, screen, columns=["id", "tags", "groups", "rules"])
+    shown([item], "csv" if format in ("wide", "ids") else format, screen, columns=["id", "tags", "groups", "rules"])
     one(format, screen)
     show_one(screen, view(Server, format=format), item, {"more": {key: [text]}})
     show_values(screen, item, ["name", "groups", "tags", "rules"])
