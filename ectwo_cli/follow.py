@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any, TypeVar
 
 from ectwo_cli.errors import Interrupted, StillGoing
@@ -30,15 +31,18 @@ def follow(screen: Screen, sights: Results[Any, Sight[R]], *, verb: str, again: 
     from ectwo_cli.render.show import label
 
     last: dict[Any, Sight[R]] = {}
+    shown: set[Any] = set()
     try:
-        with Waits(screen, verb) as waits:
+        with ExitStack() as display:
+            waits: Waits | None = None
             for sight in sights:
-                first = sight.key not in last
                 last[sight.key] = sight
                 if sight.ok is None:
+                    # Not before there is something to wait for: what ended at first sight the result tells.
+                    waits = waits or display.enter_context(Waits(screen, verb))
                     waits.update(sight.key, label(sight.item), sight.state, sight.detail)
-                elif not first:
-                    # Who ended at first sight was not waited for; the result tells.
+                    shown.add(sight.key)
+                elif waits and sight.key in shown:
                     waits.done(sight.key, sight.state, sight.ok)
             for failure in sights.failures:
                 place: Any = failure.place

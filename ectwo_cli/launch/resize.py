@@ -218,7 +218,7 @@ class _Resize:
 
         why = explain(error)
         target = f"{item.region}/{item.id}"
-        reason = f"{what}: {why.message}"
+        reason = f"{what}: {why.message.rstrip('.')}"
         if back is not None:
             restored = self._change(item, back)
             if isinstance(restored, Exception):

@@ -48,7 +48,11 @@ class Machine(Instance):
     )
     virtualization: str | None = column("VirtualizationType", help="hvm or paravirtual")
     boot_mode: str | None = column(
-        "CurrentInstanceBootMode", "BootMode", read=lambda now, wanted: now or wanted, help="legacy-bios or uefi"
+        # What its image asks for; where that asks for nothing, what it does.
+        "BootMode",
+        "CurrentInstanceBootMode",
+        read=lambda wanted, now: wanted or now,
+        help="legacy-bios, uefi or uefi-preferred",
     )
     ena: bool | None = column("EnaSupport", help="whether its system has the ENA driver")
     ebs_optimized: bool = column("EbsOptimized", read=bool, help="whether it was told to be EBS-optimized")
