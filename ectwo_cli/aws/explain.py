@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -147,6 +148,8 @@ def _of_class(error: BaseException, profile: str | None) -> EctwoError:
         return UsageError(text, hint="mend the AWS configuration file")
     if isinstance(error, aws.BotoCoreError):
         return EctwoError(text)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return EctwoError("the result can't be written: the disk is full")
     return EctwoError(
         f"{type(error).__name__}: {text}", hint="this is a defect of ectwo; --debug shows where it happened"
     )

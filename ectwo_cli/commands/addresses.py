@@ -252,6 +252,8 @@ def _ask_to_take(target: Target[Address], address: Address, machine: Instance, h
     try:
         consent.require(f"Take it away from {name} and let it lead to {machine.name or machine.id}?")
     except errors.Declined as declined:
+        if declined.hint is None:
+            raise
         raise errors.Declined(declined.message, hint="--allow-reassociation does it without a question") from None
 
 

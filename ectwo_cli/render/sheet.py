@@ -70,7 +70,8 @@ class Sheet:
 
 
 def _inner_field(key: str, rows: Sequence[Mapping[str, Any]]) -> Field:
-    number = all(isinstance(row.get(key), (int, float, type(None))) for row in rows)
+    values = [row[key] for row in rows if row.get(key) is not None]
+    number = bool(values) and all(isinstance(value, (int, float)) for value in values)
     return Field(key, int if number else str, lambda row: row.get(key))
 
 
