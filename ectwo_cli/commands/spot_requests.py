@@ -262,16 +262,18 @@ def _await(
     sights = engine.wait([(client, made)], spot_requests.FULFILLED, limit=waiting.within(engine.LIMIT))
     ended = follow(scope.screen, sights, verb="looking for room for", again=again)
     done = outcomes([replace(sight, action="fulfilled" if sight.ok else "requested") for sight in ended])
-    there = [each.item for each in done if each.item.state == "active" and each.item.instance_id]
+    machines: list[Machine] = []
     try:
-        spot_requests.name_instances(client, [str(each.instance_id) for each in there], tags)
+        machines = spot_requests.instances_of(client, [each.item for each in done if each.item.state == "active"])
+        spot_requests.tag_instances(client, machines, tags)
     except Exception as error:
         from ectwo_cli.aws.explain import explain
 
         scope.screen.warn(f"the instances could not be tagged: {explain(error).message}")
     show_outcomes(scope.screen, shown, done)
-    for item in there:
-        scope.screen.note(f"instance {item.instance_id} starts: ectwo instances wait {item.region}/{item.instance_id}")
+    if machines:
+        what = f"instance {machines[0].id} starts" if len(machines) == 1 else f"{len(machines)} instances start"
+        scope.screen.note(f"{what}: {scope.command('instances wait', machines)}")
     check_time(ended, verb="looking for room for", again=again)
     _check(done)
 
@@ -314,7 +316,7 @@ def cancel(
         selected.screen.note("no spot requests matched")
     if not consent.dry_run and hit:
         what = "spot request" if hit == 1 else "spot requests"
-        also = ", and terminate what they have started" if terminate else ""
+        also = f", and terminate what {'it has' if hit == 1 else 'they have'} started" if terminate else ""
         consent.require(
             f"Cancel {hit} {what}{also}?",
             count=hit,

@@ -28,6 +28,8 @@ STEPS = (
     *(timedelta(hours=hours) for hours in (1, 3, 6, 12)),
     *(timedelta(days=days) for days in (1, 2, 7, 14, 28)),
 )
+CLOSEST = 8
+"""Columns from one round time to the next at least: a date and some space."""
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -119,7 +121,7 @@ def axis(since: datetime, until: datetime, room: int) -> str:
     length = (until - since).total_seconds()
     if length <= 0:
         return ""
-    step = next((each for each in STEPS if each.total_seconds() / length * room >= 10), STEPS[-1])
+    step = next((each for each in STEPS if each.total_seconds() / length * room >= CLOSEST), STEPS[-1])
     seconds = step.total_seconds()
     made = ""
     tick = -(-since.timestamp() // seconds) * seconds

@@ -25,13 +25,13 @@ MEANINGS: Mapping[str, str] = {
     "pending-fulfillment": "EC2 is starting the instance",
     "fulfilled": "the instance is there",
     # On hold: it may be fulfilled later.
-    "capacity-not-available": "EC2 has not enough of that type there now; another type or zone may have it",
-    "capacity-oversubscribed": "EC2 has not enough of that type there now; another type or zone may have it",
-    "price-too-low": "the present price is higher than the highest that you would pay",
-    "not-scheduled-yet": "the time from which it is valid has not come yet",
+    "capacity-not-available": "no room for that type there now",
+    "capacity-oversubscribed": "no room for that type there now",
+    "price-too-low": "the price is above your maximum",
+    "not-scheduled-yet": "its time has not come yet",
     "launch-group-constraint": "the instances of its launch group can't all be started at once",
     "az-group-constraint": "the instances of its zone group can't all be started in one zone",
-    "placement-group-constraint": "its placement group has no room for it now",
+    "placement-group-constraint": "no room in its placement group",
     "constraint-not-fulfillable": "no zone that it allows has what it asks for",
     "limit-exceeded": "the account's quota of spot instances or volumes is used up",
     # Ended without an instance.
@@ -45,11 +45,11 @@ MEANINGS: Mapping[str, str] = {
     "marked-for-termination": "EC2 takes the instance back: it ends within two minutes",
     "marked-for-hibernation": "EC2 is about to hibernate the instance",
     "instance-stopped-by-user": "the instance was stopped by you; the request goes on when you start it",
-    "instance-stopped-by-price": "EC2 stopped the instance: the price rose above the highest that you would pay",
+    "instance-stopped-by-price": "EC2 stopped the instance: the price rose above your maximum",
     "instance-stopped-no-capacity": "EC2 stopped the instance: it needed the capacity",
     "instance-stopped-capacity-oversubscribed": "EC2 stopped the instance: it needed the capacity",
     "instance-terminated-by-user": "the instance was terminated by you",
-    "instance-terminated-by-price": "EC2 took the instance: the price rose above the highest that you would pay",
+    "instance-terminated-by-price": "EC2 took the instance: the price rose above your maximum",
     "instance-terminated-by-schedule": "EC2 terminated the instance: its time was over",
     "instance-terminated-by-service": "EC2 terminated the instance",
     "instance-terminated-no-capacity": "EC2 took the instance: it needed the capacity",
@@ -63,11 +63,6 @@ MEANINGS: Mapping[str, str] = {
 def meaning(code: str | None, message: str | None) -> str | None:
     """What a status code means; EC2's own words for a code that is not known here."""
     return MEANINGS.get(code or "") or message
-
-
-def why(code: str | None, message: str | None, fault: str | None) -> str | None:
-    """EC2's own words: those of the fault where there is one."""
-    return fault or message
 
 
 @resource(
@@ -239,12 +234,11 @@ def instances_of(client: Client, items: Sequence[SpotRequest]) -> list[Machine]:
     return [each for each in found if each.state not in ("shutting-down", "terminated")]
 
 
-def name_instances(client: Client, instances: Sequence[str], tags: Mapping[str, str]) -> None:
-    """Put the tags on the instances and their volumes, which requests have none for. EC2: DescribeInstances,
-    CreateTags. Raises botocore's errors."""
-    if not tags or not instances:
+def tag_instances(client: Client, items: Sequence[Machine], tags: Mapping[str, str]) -> None:
+    """Put the tags on the instances and their volumes: requests have none for them. EC2: CreateTags. Raises
+    botocore's errors."""
+    if not tags or not items:
         return
-    found = [each for page in machines.find(client, search.by_ids(Machine, instances)) for each in page.items]
-    volumes = [disk["volume_id"] for each in found for disk in each.disks if disk["volume_id"]]
+    volumes = [disk["volume_id"] for each in items for disk in each.disks if disk["volume_id"]]
     listed = [{"Key": key, "Value": value} for key, value in tags.items()]
-    client.call("CreateTags", Resources=[*instances, *volumes], Tags=listed)
+    client.call("CreateTags", Resources=[*(each.id for each in items), *volumes], Tags=listed)
