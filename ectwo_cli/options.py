@@ -16,7 +16,17 @@ import typer
 from ectwo_cli import complete
 from ectwo_cli.aws.session import Account, Client, Route, profiles
 from ectwo_cli.config import cache_dir
-from ectwo_cli.errors import Declined, EctwoError, Failure, NotFound, Partial, SomeFailed, UsageError, nearest
+from ectwo_cli.errors import (
+    Declined,
+    EctwoError,
+    Failure,
+    Interrupted,
+    NotFound,
+    Partial,
+    SomeFailed,
+    UsageError,
+    nearest,
+)
 from ectwo_cli.expand import ACT, OUTPUT, QUERY, SCOPE, Group, Program, parameter
 from ectwo_cli.fanout import Results, across
 from ectwo_cli.model import R, Resource, column_named, columns
@@ -902,7 +912,16 @@ def carry_out(
         scope.screen.note(f"no {view.resource.kind.plural} matched")
     places = scope.by_region(selection.items)
     results = across(places, lambda place: work(*place), where=lambda place: search.place_of(place[0]))
-    outcomes = list(results)
+    outcomes: list[Outcome[Became]] = []
+    try:
+        for outcome in results:
+            outcomes.append(outcome)  # noqa: PERF402 - what is there at a Ctrl-C counts
+    except KeyboardInterrupt:
+        show_outcomes(scope.screen, view.view(profiles=scope.several_profiles), outcomes)
+        raise Interrupted(
+            f"interrupted: of {len(selection.items)}, {len(outcomes)} are known to be done",
+            hint="the same command again takes it up",
+        ) from None
     show_outcomes(scope.screen, view.view(profiles=scope.several_profiles), outcomes)
     results.check()
     selection.check(outcomes)

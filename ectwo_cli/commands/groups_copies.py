@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from ectwo_cli.aws.session import Client
-from ectwo_cli.errors import Partial, UsageError
+from ectwo_cli.errors import Interrupted, Partial, UsageError
 from ectwo_cli.fanout import across
-from ectwo_cli.options import Consent, DryRun, Scope, Targets, ViewOptions
+from ectwo_cli.options import Consent, DryRun, Scope, Targets, ViewOptions, carry_out
 from ectwo_cli.outcome import Outcome
 from ectwo_cli.services import group_copies, group_deletion, groups, holders, search
 from ectwo_cli.services.group_copies import Destination
@@ -42,7 +42,14 @@ def copy_groups(
         yield from group_copies.copy(to, copies, dry_run=rehearsal.dry_run)
 
     results = across(clients, work, where=search.place_of)
-    outcomes = list(results)
+    try:
+        outcomes = list(results)
+    except KeyboardInterrupt:
+        where = ",".join(client.region for client in clients)
+        raise Interrupted(
+            f"interrupted: copies may be there without their rules in {where}",
+            hint=f"see them with 'ectwo groups find -r {where} --name {','.join(names.values())}', and delete them",
+        ) from None
     show_outcomes(selected.screen, view.view(profiles=selected.several_profiles), outcomes)
     left_out = [(each, text) for each in outcomes for text in each.details.get("left_out", ())]
     for each, text in left_out:
@@ -70,11 +77,7 @@ def _clients(selected: Scope, items: Sequence[SecurityGroup], regions: Sequence[
 
 def delete_groups(selected: Targets[SecurityGroup], consent: Consent, view: ViewOptions[SecurityGroup]) -> None:
     """``groups delete``."""
-    from ectwo_cli.render.show import show_outcomes
-
     selection = selected.select()
-    if not selection.items:
-        selected.screen.note("no security groups matched")
     places = selected.by_region(selection.items)
 
     def look(place: tuple[Client, list[SecurityGroup]]) -> Iterator[tuple[Client, list[Held]]]:
@@ -96,11 +99,8 @@ def delete_groups(selected: Targets[SecurityGroup], consent: Consent, view: View
             ambiguous=selection.ambiguous,
         )
     do = group_deletion.check_delete if consent.dry_run else group_deletion.delete
-    results = across(held, lambda place: do(*place), where=lambda place: search.place_of(place[0]))
-    outcomes = list(results)
-    show_outcomes(selected.screen, view.view(profiles=selected.several_profiles), outcomes)
-    results.check()
-    selection.check(outcomes)
+    known = {(client.profile, client.region): some for client, some in held}
+    carry_out(selected, view, selection, lambda client, items: do(client, known[client.profile, client.region]))
 
 
 def _show_plan(scope: Scope, held: Sequence[Held], refused: Collection[str]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from ectwo_cli.aws.calls import dry_run
 from ectwo_cli.aws.once import once
 from ectwo_cli.aws.session import Client, code_of
-from ectwo_cli.errors import EctwoError, UsageError
+from ectwo_cli.errors import EctwoError, Interrupted, UsageError
 from ectwo_cli.model import Raw, Regional, column, name_of, resource, tags_of
 from ectwo_cli.outcome import Outcome
 from ectwo_cli.services.instances import Instance
@@ -98,7 +98,7 @@ def allocate(
 
     EC2: AllocateAddress, which has no token: a tag of this request stands for it, is looked for when the answer is
     lost, and taken off at the end (DeleteTags). Raises botocore's errors, EctwoError when it can't be told whether
-    there is an address now.
+    there is an address now, Interrupted.
     """
     request = new_request()
 
@@ -110,13 +110,12 @@ def allocate(
         filters = [{"Name": f"tag:{REQUEST}", "Values": [request]}]
         return list(client.call("DescribeAddresses", Filters=filters)["Addresses"])
 
-    made = once(
-        send,
-        lambda: next(iter(of_request()), None),
-        sleep=sleep,
-        what="an address",
-        where_to_look=f"ectwo addresses find --tag {REQUEST}={request} -r {client.region}",
-    )
+    where = f"ectwo addresses find --tag {REQUEST}={request} -r {client.region}"
+    try:
+        made = once(send, lambda: next(iter(of_request()), None), sleep=sleep, what="an address", where_to_look=where)
+    except KeyboardInterrupt:
+        message = "interrupted: an address may have been allocated, or still be"
+        raise Interrupted(message, hint=f"see whether it is there with '{where}'") from None
     if not made.surely_once:
         # A request that seemed lost may have been carried out late, beside the one that was sent again.
         for each in of_request():
