@@ -159,8 +159,8 @@ def associate(
     holder = addresses.held_elsewhere(address, machine)
     if holder and not allow_reassociation:
         _ask_to_take(target, address, machine, holder, consent)
-    if machine.public_ip:
-        target.screen.note(f"instance {machine.id} gives up its present address {machine.public_ip}")
+    if lost := addresses.gives_up(client, machine):
+        target.screen.note(lost)
     if consent.dry_run:
         addresses.check_associate(client, address, machine, take=holder is not None)
         show_outcomes(target.screen, shown, [Outcome(address, "would associate")])

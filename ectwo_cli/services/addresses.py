@@ -174,6 +174,20 @@ def held_elsewhere(address: Address, instance: Instance) -> str | None:
     return address.instance_id or address.network_interface_id
 
 
+def gives_up(client: Client, instance: Instance) -> str | None:
+    """What becomes of the address that an instance has now when it gets another; None when it has none.
+
+    EC2: DescribeAddresses. Raises botocore's errors.
+    """
+    ip = instance.public_ip
+    if ip is None:
+        return None
+    filters = [{"Name": "public-ip", "Values": [ip]}]
+    if client.call("DescribeAddresses", Filters=filters)["Addresses"]:
+        return f"address {ip}, which leads to {instance.id} now, will lead nowhere and go on costing money"
+    return f"instance {instance.id} gives up its public address {ip} for good"
+
+
 def associate_params(address: Address, instance: Instance, *, take: bool) -> dict[str, Any]:
     """What AssociateAddress is called with. ``take``: also away from what has it now."""
     return {"AllocationId": address.id, "InstanceId": instance.id, "AllowReassociation": take}

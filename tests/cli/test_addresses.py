@@ -203,6 +203,23 @@ def test_associate_by_names(ec2: Ec2, near: Ectwo) -> None:
     assert (again.code, records(again)) == (0, [{**record, "action": "unchanged"}])
 
 
+def test_what_an_instance_gives_up_is_told(ec2: Ec2, near: Ectwo) -> None:
+    held = named(ec2, "web-1")
+    run = near("addresses", "associate", "spare", held["InstanceId"], "-q")
+    assert (run.code, run.err) == (0, "")
+    (spare,) = (each for each in addresses(ec2).values() if tags(each).get("Name") == "spare")
+    assert spare["InstanceId"] == held["InstanceId"]
+    run = near("addresses", "associate", "web-1", held["InstanceId"])
+    assert run.err == (
+        f"address {spare['PublicIp']}, which leads to {held['InstanceId']} now, "
+        "will lead nowhere and go on costing money\n"
+    )
+    machine = instance(ec2, "web-2")
+    (raw,) = ec2.boto().describe_instances(InstanceIds=[machine])["Reservations"][0]["Instances"]
+    run = near("addresses", "associate", "spare", machine)
+    assert run.err == f"instance {machine} gives up its public address {raw['PublicIpAddress']} for good\n"
+
+
 def test_associate_dry_run(ec2: Ec2, near: Ectwo) -> None:
     before = addresses(ec2)
     run = near("addresses", "associate", "spare", instance(ec2, "web-2"), "-n", "--json")
