@@ -6,24 +6,26 @@ Only the group and the verb that are called are built: building all of them take
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from ectwo_cli import __version__
 
+# Neither typing nor dataclasses is imported: --version would take three times as long.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
     import typer
 
     from ectwo_cli.render.screen import Screen
 
 
-@dataclass(frozen=True)
 class Command:
     """A group of verbs: ``module`` holds its ``app``."""
 
-    module: str
-    help: str
+    def __init__(self, module: str, help: str) -> None:
+        self.module = module
+        self.help = help
 
 
 GROUPS = {
@@ -56,6 +58,12 @@ EXIT_CODES = """Exit codes: 0 done; 1 failed; 2 usage; 3 not found; 4 credential
 
 def run() -> None:
     """The console script."""
+    import gc
+
+    # There is next to nothing to collect, and looking for it among 10,000 instances takes a tenth of the time.
+    gc.set_threshold(100_000, 50, 50)
+    # Threads that hand over from C code, which does the most, to Python must not wait for one that computes.
+    sys.setswitchinterval(0.0005)
     sys.exit(main(sys.argv[1:]))
 
 
@@ -135,18 +143,31 @@ def tree(words: Sequence[str]) -> Any:
 
 def verbs(group: str) -> dict[str, Any]:
     """The commands of a group by name: Typer's declarations, not built."""
+    return _registered(GROUPS[group])
+
+
+def _registered(command: Command, verb: str | None = None) -> dict[str, Any]:
+    """The verbs of a group; only those of its own module when ``verb`` is one of them.
+
+    A group whose verbs are spread over modules adds those that are elsewhere by its ``rest()``.
+    """
     import importlib
 
-    app: typer.Typer = importlib.import_module(GROUPS[group].module).app
-    found = {}
-    for each in app.registered_commands:
-        assert each.callback is not None
-        found[each.name or each.callback.__name__.strip("_").replace("_", "-")] = each
-    return found
+    module = importlib.import_module(command.module)
+
+    def found() -> dict[str, Any]:
+        return {
+            each.name or each.callback.__name__.strip("_").replace("_", "-"): each
+            for each in module.app.registered_commands
+        }
+
+    # Once a process is enough.
+    if verb not in found() and (rest := vars(module).pop("rest", None)) is not None:
+        rest()
+    return found()
 
 
 def _group(command: Command, verb: str) -> typer.Typer:
-    import importlib
     import inspect
 
     import typer
@@ -155,10 +176,7 @@ def _group(command: Command, verb: str) -> typer.Typer:
     from ectwo_cli.help import HelpCommand
 
     app = typer.Typer(**_settings(command.help))
-    source: typer.Typer = importlib.import_module(command.module).app
-    for each in source.registered_commands:
-        assert each.callback is not None
-        name = each.name or each.callback.__name__.strip("_").replace("_", "-")
+    for name, each in _registered(command, verb).items():
         text = inspect.getdoc(each.callback)
         if name == verb:
             settings = each.context_settings or {}

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from ectwo_cli.errors import UsageError, nearest
@@ -137,7 +138,11 @@ class Resource:
     @classmethod
     def assemble(cls, values: Sequence[Any], region: str, profile: str | None = None) -> Self:
         """Make the properties of ``values``, the raw ones at ``paths(cls)`` of one element, in that order."""
-        return cls(**{name: get(values, region, profile) for name, get in _readers(cls)})
+        plain, get, readers = _readers(cls)
+        properties = dict(zip(plain, get(values), strict=True))
+        for name, read in readers:
+            properties[name] = read(values, region, profile)
+        return cls(**properties)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(column,))
@@ -184,7 +189,7 @@ def resource(
     return declare
 
 
-def _once(make: Callable[[type[Resource]], T]) -> Callable[[type[Resource]], T]:
+def once(make: Callable[[type[Resource]], T]) -> Callable[[type[Resource]], T]:
     """``functools.cache`` whose type still says what goes in."""
     return typing.cast(Callable[[type[Resource]], T], cache(make))
 
@@ -200,7 +205,7 @@ class Regional(Resource):
     region: str = column(REGION, default=True, help="the region it is in")
 
 
-@_once
+@once
 def columns(cls: type[Resource]) -> Mapping[str, Column]:
     """The properties of a resource by name, in order of declaration."""
     hints = typing.get_type_hints(cls)
@@ -238,7 +243,7 @@ def record(item: Resource) -> dict[str, Any]:
     return {name: getattr(item, name) for name in columns(type(item))}
 
 
-@_once
+@once
 def paths(cls: type[Resource]) -> Sequence[str]:
     """Where in EC2's element the properties are: all that has to be read of an answer."""
     return sorted({path for col in columns(cls).values() for path in col.paths if not path.startswith("@")})
@@ -292,7 +297,7 @@ def pick(path: str) -> Callable[[Any], Any]:
     return read_inner
 
 
-@_once
+@once
 def _picks(cls: type[Resource]) -> list[Callable[[Any], Any]]:
     return [pick(path) for path in paths(cls)]
 
@@ -300,10 +305,17 @@ def _picks(cls: type[Resource]) -> list[Callable[[Any], Any]]:
 Assemble = Callable[[Sequence[Any], str, "str | None"], Any]
 
 
-@_once
-def _readers(cls: type[Resource]) -> list[tuple[str, Assemble]]:
+@once
+def _readers(
+    cls: type[Resource],
+) -> tuple[list[str], Callable[[Sequence[Any]], tuple[Any, ...]], list[tuple[str, Assemble]]]:
+    """The properties that are a raw value as it is, what gets them all at once, and the readers of the others."""
     at = {path: index for index, path in enumerate(paths(cls))}
-    return [(col.name, _reader(col, at)) for col in columns(cls).values()]
+    plain = [col for col in columns(cls).values() if col.read is None and len(col.paths) == 1 and col.paths[0] in at]
+    others = [(col.name, _reader(col, at)) for col in columns(cls).values() if col not in plain]
+    indexes = [at[col.paths[0]] for col in plain]
+    get = itemgetter(*indexes) if len(indexes) > 1 else lambda values: tuple(values[index] for index in indexes)
+    return [col.name for col in plain], get, others
 
 
 def _reader(col: Column, at: Mapping[str, int]) -> Assemble:

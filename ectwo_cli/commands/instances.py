@@ -6,14 +6,6 @@ from typing import Annotated
 
 import typer
 
-from ectwo_cli.commands import (
-    images_making,
-    instances_clone,
-    instances_launch,
-    instances_lifecycle,
-    instances_resize,
-    instances_ssh,
-)
 from ectwo_cli.options import Listing, OptionalTargets, Properties, Raw, Target, ViewOptions
 from ectwo_cli.query import duration
 from ectwo_cli.services import instances
@@ -81,12 +73,23 @@ def watch(
     search.watch(view, duration(interval, what="--interval"))
 
 
-for verb in (
-    *instances_launch.VERBS,
-    *instances_clone.VERBS,
-    *instances_ssh.VERBS,
-    *instances_lifecycle.VERBS,
-    *instances_resize.VERBS,
-):
-    app.command()(verb)
-app.command("create-image")(images_making.create)
+def rest() -> None:
+    """Add the verbs that are elsewhere. Not needed for those above, which are to start quickly."""
+    from ectwo_cli.commands import (
+        images_making,
+        instances_clone,
+        instances_launch,
+        instances_lifecycle,
+        instances_resize,
+        instances_ssh,
+    )
+
+    for verb in (
+        *instances_launch.VERBS,
+        *instances_clone.VERBS,
+        *instances_ssh.VERBS,
+        *instances_lifecycle.VERBS,
+        *instances_resize.VERBS,
+    ):
+        app.command()(verb)
+    app.command("create-image")(images_making.create)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from json.encoder import encode_basestring
 from typing import Any
@@ -62,15 +63,26 @@ def pretty(value: Any, line: str = "\n") -> str:
     if kind is dict:
         if not value:
             return "{}"
-        parts = [f"{encode_basestring(str(key))}: {pretty(part, inner)}" for key, part in value.items()]
+        # Most parts are text or absent: a call for each of them would take longer than all the rest.
+        parts = [
+            _key(key)
+            + (encode_basestring(part) if type(part) is str else "null" if part is None else pretty(part, inner))
+            for key, part in value.items()
+        ]
         return f"{{{inner}{f',{inner}'.join(parts)}{line}}}"
     if isinstance(value, (list, tuple)):
         if not value:
             return "[]"
-        return f"[{inner}{f',{inner}'.join([pretty(part, inner) for part in value])}{line}]"
+        texts = [encode_basestring(part) if type(part) is str else pretty(part, inner) for part in value]
+        return f"[{inner}{f',{inner}'.join(texts)}{line}]"
     if isinstance(value, str):
         return encode_basestring(value)
     return pretty(plain(value), line)
+
+
+@lru_cache(maxsize=1000)
+def _key(key: Any) -> str:
+    return f"{encode_basestring(str(key))}: "
 
 
 def json_native(value: Any) -> Any:

@@ -22,7 +22,7 @@ ROOMS = {
     "config": {"errors"},
     "outcome": {"errors", "model"},
     "fanout": {"errors"},
-    "aws": PURE,
+    "aws": {*PURE, "fanout"},
     "keys": {"errors"},
     "services": {*PURE, "aws", "fanout", "keys", "services"},
     "launch": {*PURE, "aws", "fanout", "services", "launch"},
