@@ -87,7 +87,7 @@ def restore(selected: Targets[RecycledSnapshot], dry_run: bool, waiting: Waiting
         where=lambda place: search.place_of(place[0]),
     )
     begun = list(results)
-    _finish(selected, view, begun, snapshotting.COMPLETED, waiting, "restoring", selection)
+    _finish(selected, view, begun, _whole(selected), waiting, "restoring", selection)
     return results.check()
 
 
@@ -116,7 +116,7 @@ def create(scope: Scope, making: Making, waiting: Waiting, view: Report[Snapshot
         _show(scope, view, begun)
         results.check()
         return Selection[Snapshot]([]).check(begun)
-    _finish(scope, view, begun, snapshotting.COMPLETED, waiting, "creating", Selection[Snapshot]([]))
+    _finish(scope, view, begun, _whole(scope), waiting, "creating", Selection[Snapshot]([]))
     return results.check()
 
 
@@ -160,6 +160,15 @@ def register(
         return
     made = Outcome(registering.register(client, plan.request), "registered")
     _finish(target, view, [made], registering.AVAILABLE, waiting, "registering", Selection[Image]([]))
+
+
+def _whole(scope: Scope) -> Goal[Snapshot]:
+    """A complete snapshot; on the way there, a bar for people and a number for logs."""
+    from ectwo_cli.render.bars import bar
+
+    if not scope.screen.err_is_terminal:
+        return snapshotting.COMPLETED
+    return replace(snapshotting.COMPLETED, detail=lambda item: bar(item.progress or 0, 12))
 
 
 def _finish(

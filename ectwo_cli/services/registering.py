@@ -14,6 +14,7 @@ from ectwo_cli.model import Raw
 from ectwo_cli.services import images, search
 from ectwo_cli.services.images import Image
 from ectwo_cli.services.snapshots import Snapshot
+from ectwo_cli.services.volumes import Volume
 from ectwo_cli.services.waiting import Goal
 
 AVAILABLE: Goal[Image] = Goal(
@@ -74,17 +75,29 @@ class Origin:
 def origin(client: Client, snapshot: Snapshot) -> Origin | None:
     """The image that the snapshot was made for, or is part of, else the instance that it is of; None when all are gone.
 
-    EC2: DescribeImages, DescribeInstances.
+    EC2: DescribeImages, DescribeVolumes, DescribeInstances.
     """
     image = _image(client, snapshot.image_id) if snapshot.image_id else None
     if image is None and (users := images.by_snapshot(client).get(snapshot.id)):
         image = _image(client, users[0])
     if image is not None:
         return Origin(image["ImageId"], image)
-    for name, value in (("instance-id", snapshot.instance_id), ("block-device-mapping.volume-id", snapshot.volume_id)):
-        if value and (instance := _instance(client, name, value)):
-            return Origin(instance["InstanceId"], instance)
+    for id in [snapshot.instance_id] if snapshot.instance_id else _users(client, snapshot.volume_id):
+        if instance := _instance(client, id):
+            return Origin(id, instance)
     return None
+
+
+def _users(client: Client, volume: str | None) -> list[str]:
+    """The instances that a volume is attached to, where that may be known."""
+    query = search.by_ids(Volume, [volume] if volume else [])
+    try:
+        found = [item for page in search.find(client, query) for item in page.items] if volume else []
+    except Exception as error:
+        if not is_denied(error):
+            raise
+        return []
+    return [id for item in found for id in item.instance_ids]
 
 
 def _image(client: Client, id: str) -> Raw | None:
@@ -93,8 +106,8 @@ def _image(client: Client, id: str) -> Raw | None:
     return next(iter(client.whole().all(kind.operation, kind.items, Filters=filters, **kind.by_id)), None)
 
 
-def _instance(client: Client, filter: str, value: str) -> Raw | None:
-    filters = [{"Name": filter, "Values": [value]}]
+def _instance(client: Client, id: str) -> Raw | None:
+    filters = [{"Name": "instance-id", "Values": [id]}]
     try:
         found = client.whole().all("DescribeInstances", "Reservations[].Instances[]", Filters=filters)
     except Exception as error:
