@@ -125,8 +125,9 @@ def protect(
     EC2 then refuses to terminate them, whoever asks, until it is switched off. On a terminal --all asks.
     """
     selection = selected.select()
-    if not consent.dry_run:
-        _ask_for_all(selection, consent, f"{'Unprotect' if off else 'Protect'} {_plural(len(selection.items))}?")
+    if not consent.dry_run and _may_ask_for_all(selection, consent):
+        count = len(selection.items)
+        consent.require(f"{'Unprotect' if off else 'Protect'} {_plural(count)}?", count=count, everything=True)
     results = across(
         selected.by_region(selection.items),
         lambda place: lifecycle.protect(place[0], place[1], on=not off, check=consent.dry_run),
@@ -251,8 +252,11 @@ def _act(
     selection = selected.select(machines.find)
     found = [item for item in selection.items if isinstance(item, Machine)]
     places = selected.by_region(found)
-    wait, asks = not patience.no_wait, order.verb != "start"
-    facts = machines.learn(places, attribute=order.guard) if consent.dry_run or (asks and not consent.yes) else {}
+    wait = not patience.no_wait
+    asks = order.verb != "start" or _may_ask_for_all(selection, consent)
+    # They are for somebody who reads the plan; EC2 refuses what is protected in any case.
+    told = consent.dry_run or (asks and not consent.yes and selected.screen.can_ask)
+    facts = machines.learn(places, attribute=order.guard) if told and order.verb != "start" else {}
     hit = _plan(order, selected.screen, found, facts, wait=wait, shown=consent.dry_run or asks)
     if consent.dry_run:
         results = lifecycle.rehearse(places, order, facts, wait=wait)
@@ -261,9 +265,7 @@ def _act(
         results.check()
         selection.check(rehearsed)
         return
-    if not asks:
-        _ask_for_all(selection, consent, f"Start {_plural(len(found))}?")
-    elif hit:
+    if asks and hit:
         question = f"{order.verb.capitalize()} {_plural(hit)}?"
         consent.require(question, count=hit, everything=selection.everything, ambiguous=selection.ambiguous)
 
@@ -313,10 +315,9 @@ def _plan(
     return len(rows)
 
 
-def _ask_for_all(selection: Selection[Instance], consent: Consent, question: str) -> None:
+def _may_ask_for_all(selection: Selection[Instance], consent: Consent) -> bool:
     """Starting and protecting lose nothing: they ask only about everything at once, and only if somebody is there."""
-    if selection.everything and selection.items and consent.program.screen.can_ask:
-        consent.require(question, count=len(selection.items), everything=True)
+    return bool(selection.everything and selection.items) and not consent.yes and consent.program.screen.can_ask
 
 
 def _show(selected: Targets[Instance], view: Report[Instance], done: Sequence[Outcome[Any]]) -> None:

@@ -305,6 +305,7 @@ def alive(ec2: Ec2, region: str) -> list[str]:
 def test_all_of_a_region_is_typed_however_few_they_are(ec2: Ec2, terminal: Terminal) -> None:
     launch(ec2, "us-west-1", "a")
     ids = alive(ec2, "us-west-1")
+    ec2.boto("us-west-1").stop_instances(InstanceIds=ids)
     child = terminal("instances", "start", "--all", "-r", "us-west-1")
     child.expect_exact(f"Start {len(ids)} instance{'s' if len(ids) > 1 else ''}? Type {len(ids)} to go on: ")
     child.send("n\r")
