@@ -785,7 +785,7 @@ class ViewOptions(Group, Generic[R]):
 class Report(ViewOptions[R]):
     """How it is shown what became of targets: ``action`` and ``error`` are columns as well."""
 
-    own = ("action", "error")
+    own: ClassVar[tuple[str, ...]] = ("action", "error")
 
 
 MANY = 10

@@ -15,6 +15,7 @@ from ectwo_cli.options import (
     Listing,
     Properties,
     Raw,
+    Report,
     Scope,
     Selection,
     Tagging,
@@ -106,7 +107,7 @@ def allocate(
     scope: Scope,
     tagging: Tagging,
     rehearsal: DryRun,
-    view: ViewOptions[Address],
+    view: Report[Address],
     name: Annotated[str | None, typer.Option("--name", help="Its Name tag.", rich_help_panel=ACT)] = None,
 ) -> None:
     """Allocate an address.
@@ -133,7 +134,7 @@ def associate(
     target: Target[Address],
     to: Annotated[str, typer.Argument(metavar="INSTANCE", help="ID or name of the instance, in the same region.")],
     consent: Consent,
-    view: ViewOptions[Address],
+    view: Report[Address],
     allow_reassociation: Annotated[
         bool,
         typer.Option("--allow-reassociation", help="Also away from where it leads now.", rich_help_panel=ACT),
@@ -170,7 +171,7 @@ def associate(
 
 
 @app.command()
-def disassociate(selected: Targets[Address], consent: Consent, view: ViewOptions[Address]) -> None:
+def disassociate(selected: Targets[Address], consent: Consent, view: Report[Address]) -> None:
     """Take addresses off what they lead to; they stay yours.
 
     \b
@@ -191,7 +192,7 @@ def disassociate(selected: Targets[Address], consent: Consent, view: ViewOptions
 def release(
     selected: Targets[Address],
     consent: Consent,
-    view: ViewOptions[Address],
+    view: Report[Address],
     disassociate: Annotated[
         bool, typer.Option("--disassociate", help="Also those that lead somewhere.", rich_help_panel=ACT)
     ] = False,

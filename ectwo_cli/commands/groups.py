@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from ectwo_cli.expand import ACT, QUERY
+from ectwo_cli.model import R
 from ectwo_cli.options import (
     Consent,
     DryRun,
     Listing,
     Properties,
     Raw,
+    Report,
     Scope,
     Tagging,
     Target,
@@ -24,6 +27,21 @@ from ectwo_cli.services import groups
 from ectwo_cli.services.groups import SecurityGroup
 
 app = typer.Typer()
+
+
+@dataclass(frozen=True)
+class Changed(Report[R]):
+    """How a group is shown whose rules were changed: these are a column as well."""
+
+    own = (*Report.own, "rules")
+
+
+@dataclass(frozen=True)
+class Copied(Report[R]):
+    """How a copy of a group is shown: what it is a copy of, and the rules that are missing, are columns as well."""
+
+    own = (*Report.own, "source", "left_out")
+
 
 RULES_HELP = "22, 8000-8100, 443/tcp, 53/udp, tcp, udp, icmp or all."
 FROM_HELP = "A CIDR block, address, group, prefix list, 'me', or 'anywhere'; repeatable, comma lists."
@@ -91,7 +109,7 @@ def create(
     scope: Scope,
     tagging: Tagging,
     consent: Consent,
-    view: ViewOptions[SecurityGroup],
+    view: Report[SecurityGroup],
     description: Annotated[
         str | None, typer.Option("--description", help="What it is for; the name if left out.", rich_help_panel=ACT)
     ] = None,
@@ -125,7 +143,7 @@ def authorize(
     target: Target[SecurityGroup],
     rules: Annotated[list[str], typer.Argument(metavar="RULE...", help=RULES_HELP)],
     consent: Consent,
-    view: ViewOptions[SecurityGroup],
+    view: Changed[SecurityGroup],
     source: From = None,
     egress: Egress = False,
     description: Annotated[
@@ -153,7 +171,7 @@ def revoke(
     target: Target[SecurityGroup],
     rules: Annotated[list[str], typer.Argument(metavar="RULE...", help=f"{RULES_HELP} Or rule IDs, sgr-...")],
     consent: Consent,
-    view: ViewOptions[SecurityGroup],
+    view: Changed[SecurityGroup],
     source: From = None,
     egress: Egress = False,
 ) -> None:
@@ -175,7 +193,7 @@ def revoke(
 def copy(
     selected: Targets[SecurityGroup],
     rehearsal: DryRun,
-    view: ViewOptions[SecurityGroup],
+    view: Copied[SecurityGroup],
     to: Annotated[
         list[str] | None,
         typer.Option("--to", metavar="REGION", help="Where to: names, globs; repeatable.", rich_help_panel=ACT),
@@ -205,7 +223,7 @@ def copy(
 
 
 @app.command()
-def delete(selected: Targets[SecurityGroup], consent: Consent, view: ViewOptions[SecurityGroup]) -> None:
+def delete(selected: Targets[SecurityGroup], consent: Consent, view: Report[SecurityGroup]) -> None:
     """Delete security groups that nothing uses.
 
     \b

@@ -79,7 +79,8 @@ def show_with_users(target: Target[SecurityGroup], view: ViewOptions[SecurityGro
 
     item = target.item()
     client = target.client_of(item)
-    used_by = [user.record for user in groups.users(client, item)]
+    # Who chose columns wants these and no more.
+    more = {} if view.columns else {"used_by": [user.record for user in groups.users(client, item)]}
     shown = item
     if target.screen.out_is_terminal and view.format in ("table", "wide"):
         names = groups.names(client, [each.group_id for each in item.rules() if each.group_id])
@@ -89,7 +90,7 @@ def show_with_users(target: Target[SecurityGroup], view: ViewOptions[SecurityGro
             ingress=[row for egress, row in written if not egress],
             egress=[row for egress, row in written if egress],
         )
-    show_one(target.screen, view.view(profiles=target.several_profiles), shown, {"used_by": used_by})
+    show_one(target.screen, view.view(profiles=target.several_profiles), shown, more)
 
 
 def _written(rule: Rule, names: Mapping[str, str]) -> dict[str, Any]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from ectwo_cli import errors
 from ectwo_cli.expand import ACT, OUTPUT
+from ectwo_cli.model import R
 from ectwo_cli.options import (
     Consent,
     DryRun,
     Listing,
     Properties,
     Raw,
+    Report,
     Scope,
     Tagging,
     Target,
@@ -25,6 +28,13 @@ from ectwo_cli.services import keypairs
 from ectwo_cli.services.keypairs import KeyPair
 
 app = typer.Typer()
+
+
+@dataclass(frozen=True)
+class Kept(Report[R]):
+    """How a new key pair is shown: where its private key is, is a column as well."""
+
+    own = (*Report.own, "file")
 
 
 @app.command()
@@ -77,7 +87,7 @@ def create(
     scope: Scope,
     tagging: Tagging,
     rehearsal: DryRun,
-    view: ViewOptions[KeyPair],
+    view: Kept[KeyPair],
     kind: Annotated[
         str, typer.Option("--type", metavar="TYPE", help="ed25519, or rsa (for Windows).", rich_help_panel=ACT)
     ] = "ed25519",
@@ -123,7 +133,7 @@ def import_(
     scope: Scope,
     tagging: Tagging,
     rehearsal: DryRun,
-    view: ViewOptions[KeyPair],
+    view: Report[KeyPair],
 ) -> None:
     """Import a public key, into any number of regions.
 
@@ -139,7 +149,7 @@ def import_(
 
 
 @app.command()
-def delete(selected: Targets[KeyPair], consent: Consent, view: ViewOptions[KeyPair]) -> None:
+def delete(selected: Targets[KeyPair], consent: Consent, view: Report[KeyPair]) -> None:
     """Delete key pairs. Instances that were launched with them keep the key.
 
     \b

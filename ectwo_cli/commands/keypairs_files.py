@@ -140,7 +140,7 @@ def show_with_file(target: Target[KeyPair], view: ViewOptions[KeyPair], file: st
     known = [store.default_file(key_dir, item.region, item.name, format) for format in FORMATS]
     path = Path(file).expanduser() if file else next((each for each in known if each.is_file()), None)
     matches = _is_that_key(target, item, path, asked=file is not None) if path else None
-    shown = {"file": str(path) if path else None, "file_matches": matches}
+    shown = {} if view.columns else {"file": str(path) if path else None, "file_matches": matches}
     show_one(target.screen, view.view(profiles=target.several_profiles), item, shown)
     if file and matches is None:
         raise EctwoError(f"it can't be told whether {path} is key pair {item.name}", hint="it needs the private key")

@@ -307,7 +307,7 @@ def _outcome_fields(view: View[R], details: Sequence[str], *, for_people: bool) 
         "action": Field("action", str, lambda each: "failed" if for_people and each.failed else each.action),
         "error": Field("error", str, _error_text, optional=view.columns is None),
     }
-    own |= {name: Field(name, str, _detail(name)) for name in details}
+    own |= {name: Field(name, str, _detail(name)) for name in (*details, *view.extra) if name not in own}
     wanted = [name for name in names(view) if name not in own] if view.columns is None else list(view.columns)
     if view.columns is None:
         wanted += details if view.format in ("wide", "json", "jsonl", "yaml") else []

@@ -657,3 +657,17 @@ def test_an_ambiguous_name_is_not_meant_by_yes(ec2: Ec2, ectwo_here: Ectwo) -> N
     assert run.code == 2
     assert "several are named 'unused', and --yes can't mean all of them" in run.err
     assert exists(ec2, "unused")
+
+
+# Columns
+
+
+def test_columns_of_what_was_done(ec2: Ec2, near: Ectwo, new: str) -> None:
+    run = near("groups", "authorize", new, "80", "--from", "10.0.0.0/8", "--columns", "name,rules,action", "--json")
+    (record,) = records(run)
+    assert (run.code, list(record), len(record["rules"])) == (0, ["name", "rules", "action"], 1)
+    run = near("groups", "copy", new, "--to", "eu-west-3", "--columns", "name,left_out,error", "-o", "csv")
+    assert (run.code, run.out) == (0, "name,left_out,error\nnew,,\n")
+    run = near("groups", "show", new, "--columns", "id", "--json")
+    assert (run.code, json.loads(run.out)) == (0, {"id": new})
+    assert near("groups", "delete", new, "--columns", "used", "-y").code == 2
