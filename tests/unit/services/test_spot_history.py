@@ -137,7 +137,8 @@ def test_it_is_what_counting_the_hours_gives(changes: list[tuple[int, int]], hou
     if expected is None:
         assert found == []
     else:
-        assert found[0][1:] == pytest.approx(expected)
+        # Sums that end on half a millionth are rounded by the last bit of a float.
+        assert found[0][1:] == pytest.approx(expected, abs=2e-6)
 
 
 @given(CHANGES, st.integers(2, 168), st.randoms(use_true_random=False))
@@ -156,7 +157,7 @@ def test_a_change_that_is_newer_than_the_last_one_is_noticed() -> None:
 
 
 def test_a_long_history_takes_no_memory() -> None:
-    count = 200
+    count = 40
 
     def pages() -> Iterator[list[Any]]:
         for page in range(count):
@@ -176,5 +177,5 @@ def test_a_long_history_takes_no_memory() -> None:
         tracemalloc.stop()
     # Every one of them differs from the one before but where a page of 500 begins anew.
     assert told.history.changes == count * 500 - 1
-    # A page or two; all of them would be 50 MB.
-    assert peak < 2_000_000
+    # A page or two; all of them would be 10 MB.
+    assert peak < 1_500_000
