@@ -31,11 +31,12 @@ class Removal:
     """An image that is to go.
 
     ``uses`` is what uses it; ``deleted`` are its snapshots that go with it, ``kept`` those that stay, each with the
-    other images that use it.
+    other images that use it. ``foreign``: it is another account's.
     """
 
     image: Image
     uses: Sequence[Use] = ()
+    foreign: bool = False
     deleted: Sequence[str] = ()
     kept: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -53,12 +54,16 @@ def examine(client: Client, items: Sequence[Image]) -> Examined:
     """What uses these images and their snapshots. EC2: what :func:`usage.uses` calls, DescribeImages."""
     used = usage.uses(client, {item.id for item in items})
     by_snapshot = images.by_snapshot(client)
-    return Examined([Removal(item, used.of(item.id)) for item in items], by_snapshot, used.unknown)
+    own = {image for some in by_snapshot.values() for image in some}
+    removals = [Removal(item, used.of(item.id), item.id not in own) for item in items]
+    return Examined(removals, by_snapshot, used.unknown)
 
 
 def refusal(removal: Removal, *, force: bool, unprotect: bool) -> Outcome[Image] | None:
     """Why the image is not to be touched; None when it may be."""
     image = removal.image
+    if removal.foreign:
+        return Outcome(image, None, f"it belongs to account {image.owner_id}")
     if removal.uses and not force:
         hint = "--force deregisters it all the same: what runs goes on, but nothing new can be launched from it"
         return Outcome(image, None, f"in use by {sentence(removal.uses)}", hint=hint)

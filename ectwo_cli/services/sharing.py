@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ectwo_cli.aws.calls import dry_run
-from ectwo_cli.aws.session import Client
+from ectwo_cli.aws.session import Client, code_of
 from ectwo_cli.errors import EctwoError, UsageError
 from ectwo_cli.outcome import Outcome
 from ectwo_cli.services import images, search
@@ -87,7 +87,7 @@ def share(
                 change = {"LaunchPermission": {"Add": whom.permissions(missing)}}
                 _change(client, "ModifyImageAttribute", rehearse, ImageId=image.id, **change)
         except Exception as error:
-            yield failed(image, error)
+            yield _failed(image, error)
         else:
             now = replace(image, public=True) if "public" in missing and not rehearse else image
             yield Outcome(now, _action(bool(missing or left), "share", rehearse))
@@ -116,10 +116,17 @@ def unshare(
                     )
                     taken = True
         except Exception as error:
-            yield failed(image, error)
+            yield _failed(image, error)
         else:
             now = replace(image, public=False) if "public" in granted and not rehearse else image
             yield Outcome(now, _action(bool(granted or taken), "unshare", rehearse))
+
+
+def _failed(image: Image, error: Exception) -> Outcome[Image]:
+    # EC2's way to say that an image is somebody else's.
+    if code_of(error) == "AuthFailure" and image.owner_id and image.id in str(error):
+        return Outcome(image, None, f"it belongs to account {image.owner_id}, which alone may share it")
+    return failed(image, error)
 
 
 def _action(changed: bool, verb: str, rehearse: bool) -> str:

@@ -371,6 +371,19 @@ def test_a_lost_answer_is_no_failure(ec2: Ec2, ectwo_here: Ectwo) -> None:
     assert run.err.splitlines()[-1] == "1 snapshot deleted, which frees up to 8 GiB"
 
 
+def test_images_of_others_are_left_to_them(ec2: Ec2, ectwo_here: Ectwo) -> None:
+    (raw,) = ec2.boto().describe_images(Filters=[{"Name": "name", "Values": ["partner-appliance"]}])["Images"]
+    target, whose = f"us-east-1/{raw['ImageId']}", f"partner-appliance (us-east-1/{raw['ImageId']})"
+    run = ectwo_here("images", "deregister", target, "--yes")
+    assert (run.code, run.err) == (1, f"error: {whose}: it belongs to account {raw['OwnerId']}\n")
+    run = ectwo_here("images", "share", target, "--with", OTHER_ACCOUNT)
+    assert (run.code, run.err) == (
+        1,
+        f"error: {whose}: it belongs to account {raw['OwnerId']}, which alone may share it\n",
+    )
+    assert "DeregisterImage" not in ec2.counts()
+
+
 def test_protection_is_ended_on_request(ec2: Ec2, ectwo_here: Ectwo) -> None:
     run = ectwo_here("images", "deregister", "us-east-1/golden-2026", "--yes", "--force")
     assert (run.code, run.err.splitlines()[0]) == (
