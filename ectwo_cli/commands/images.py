@@ -93,7 +93,7 @@ def find(
 def show(
     target: Target[ImageDetail], view: ViewOptions[ImageDetail], names: Properties = None, raw: Raw = False
 ) -> None:
-    """Show one image: where it came from, its volumes, who may launch it, what uses it.
+    """Show one image: its origin, volumes, permissions, and what uses it.
 
     \b
       ectwo images show web-2026-11
@@ -207,7 +207,7 @@ def migrate(
 
 @app.command()
 def migrations(scope: Scope, view: ViewOptions[Migration]) -> None:
-    """List migrations of images and snapshots, under way or done, as EC2 knows them.
+    """List migrations, under way or done, as EC2 knows them.
 
     \b
       ectwo images migrations

@@ -40,7 +40,7 @@ def start(
     ] = None,
     seed_size: Annotated[Size, typer.Option("--seed-size", help="How large the fleet is.")] = "medium",
 ) -> None:
-    """Start the sandbox: an EC2 of your own on this machine, with a fleet to try everything on.
+    """Start the sandbox: a local EC2, with a fleet to try everything on.
 
     \b
       ectwo sandbox start
@@ -104,7 +104,7 @@ def env(
     local: Local,
     shell: Annotated[Shell, typer.Option("--shell", help="Whose words to use.")] = "sh",
 ) -> None:
-    """Print the variables that send any AWS program to the sandbox, starting it when it does not run.
+    """Print the variables that send any AWS program to the sandbox.
 
     \b
       eval "$(ectwo sandbox env)"

@@ -104,7 +104,7 @@ def create(
         bool, typer.Option("--exclude-boot", help="Leave out the root volumes of instances.", rich_help_panel=ACT)
     ] = False,
 ) -> None:
-    """Create snapshots of volumes, or of all volumes of instances at one moment.
+    """Create snapshots of volumes, or of instances at one moment.
 
     \b
       ectwo snapshots create vol-0123456789abcdef0 --description 'before the upgrade'
