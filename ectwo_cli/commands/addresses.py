@@ -108,7 +108,9 @@ def allocate(
     tagging: Tagging,
     rehearsal: DryRun,
     view: Report[Address],
-    name: Annotated[str | None, typer.Option("--name", help="Its Name tag.", rich_help_panel=ACT)] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="Its Name tag.", rich_help_panel=ACT)
+    ] = None,
 ) -> None:
     """Allocate an address.
 

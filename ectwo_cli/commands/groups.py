@@ -111,7 +111,10 @@ def create(
     consent: Consent,
     view: Report[SecurityGroup],
     description: Annotated[
-        str | None, typer.Option("--description", help="What it is for; the name if left out.", rich_help_panel=ACT)
+        str | None,
+        typer.Option(
+            "--description", metavar="TEXT", help="What it is for; the name if left out.", rich_help_panel=ACT
+        ),
     ] = None,
     vpc: Annotated[
         str | None,
@@ -147,7 +150,7 @@ def authorize(
     source: From = None,
     egress: Egress = False,
     description: Annotated[
-        str | None, typer.Option("--description", help="What the rule is for.", rich_help_panel=ACT)
+        str | None, typer.Option("--description", metavar="TEXT", help="What the rule is for.", rich_help_panel=ACT)
     ] = None,
 ) -> None:
     """Let something in (or out).

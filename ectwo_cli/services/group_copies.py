@@ -63,10 +63,10 @@ def mapped(
     rule: Rule, source: SecurityGroup, to: Destination, ids: Mapping[str, str], lists: Mapping[str, str]
 ) -> Rule | LeftOut:
     """The rule as it is to be in the copy. ``ids`` are the copied groups', ``lists`` the prefix lists' there. Pure."""
-    if to.is_home(source) and rule.group_id != source.id:
-        return rule
     if rule.source in ids:
         return replace(rule, source=ids[rule.source], id=None)
+    if to.is_home(source):
+        return rule
     if rule.group_id:
         return LeftOut(rule, f"{rule.source} is not copied with it")
     if rule.source.startswith("pl-") and source.region != to.client.region:

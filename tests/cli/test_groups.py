@@ -548,6 +548,14 @@ def test_a_copy_beside_the_original_keeps_its_references(ec2: Ec2, near: Ectwo) 
     assert rules(ec2, group(ec2, "left-2")["GroupId"]) == {("tcp", (8000, 8100), right, None)}
 
 
+def test_copies_beside_the_originals_refer_to_each_other(ec2: Ec2, near: Ectwo) -> None:
+    run = near("groups", "copy", "left", "right", "--to", "us-east-1", "--new-name", "{name}-2", "-o", "ids")
+    assert run.code == 0
+    assert rules(ec2, group(ec2, "left-2")["GroupId"]) == {
+        ("tcp", (8000, 8100), group(ec2, "right-2")["GroupId"], None)
+    }
+
+
 def test_another_group_of_that_name_is_in_the_way(ec2: Ec2, near: Ectwo) -> None:
     ec2.boto("eu-north-1").create_security_group(GroupName="left", Description="Mine")
     run = near("groups", "copy", "us-east-1/left", "us-east-1/right", "--to", "eu-north-1", "--json")
