@@ -256,7 +256,7 @@ class _Run:
 
     def _submit(self, region: str, index: int, now: float) -> Callable[[Client], Any]:
         copy = self.copies[index]
-        self.lanes[region] = scheduler.submitted(self.lanes[region], index, now)
+        self.lanes[region] = scheduler.submitted(self.lanes[region], index, now, self.options.interval)
         self._set(index, machine.begin(copy, now), quiet=True)
         operation, parameters = self.pairs[index].request(self.plan.id, copy.attempt)
         return self._start(region, _Job("submit", index, operation), partial(_call, operation, parameters))
@@ -307,6 +307,10 @@ class _Run:
         )
         if verdict.reaction in {Reaction.FATAL, Reaction.REGION, Reaction.CREDENTIALS}:
             self._tell_error(job.index, answer.region, verdict)
+        if verdict.reaction is Reaction.EXISTS:
+            source = self.pairs[job.index].source.label
+            message = f"{source} was copied there by somebody ({verdict.code}); looking for that copy"
+            self._say(events.Noted, source=source, region=answer.region, message=message)
         if self.copies[job.index].state is State.FAILED:
             self._tell_state(job.index, copy, self.copies[job.index])
         if verdict.reaction is Reaction.REGION:

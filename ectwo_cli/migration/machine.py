@@ -28,6 +28,7 @@ from ectwo_cli.migration import classify
 MOST_ATTEMPTS = 3
 INVISIBLE_FOR = 180.0
 LOST_FOR = 60.0
+TAKEN_FOR = 30.0
 STALLED_AFTER = 1800.0
 LOST = "lost"
 NAME_TAKEN = "InvalidAMIName.Duplicate"
@@ -255,9 +256,9 @@ def _unfound(copy: Copy, unfound: Unfound, now: float) -> Copy:
         return fail(
             copy, f"its name is taken there by {unfound.holder}", now, "--on-conflict rename, or another --name"
         )
-    patience = LOST_FOR if copy.unsure == LOST else INVISIBLE_FOR
+    patience = LOST_FOR if copy.unsure == LOST else TAKEN_FOR
     if now - copy.unsure_since < patience:
-        return replace(copy, looks=copy.looks + 1, not_before=now + min(30.0, 2.0 ** (copy.looks + 2)))
+        return replace(copy, looks=copy.looks + 1, not_before=now + min(15.0, 2.0 ** (copy.looks + 2)))
     if copy.unsure == NAME_TAKEN:
         return fail(copy, "its name is taken there", now, "--on-conflict rename, or another --name")
     # The token belongs to a copy that is gone: another attempt has another one.

@@ -174,11 +174,11 @@ def decide(
     return Go(due[0])
 
 
-def submitted(lane: Lane, index: int, now: float) -> Lane:
-    """A request is being sent."""
+def submitted(lane: Lane, index: int, now: float, first: float = FIRST_INTERVAL) -> Lane:
+    """A request is being sent; the first look is ``first`` seconds later."""
     canary = lane.canary if lane.canary is not None or lane.open else index
     began = lane.began_at if lane.began_at is not None else now
-    poll_at = lane.poll_at if lane.poll_at > now else now + FIRST_INTERVAL * lane.jitter()
+    poll_at = lane.poll_at if lane.poll_at > now else now + first * lane.jitter()
     return replace(lane, bucket=lane.bucket.take(now), canary=canary, began_at=began, poll_at=poll_at)
 
 
@@ -189,7 +189,9 @@ def canary_sings(lane: Lane, copies: Mapping[int, Copy], now: float) -> Lane:
     if lane.open or lane.canary is None:
         return lane
     canary = copies[lane.canary]
-    if canary.state in {State.FAILED, State.CLEARING}:
+    refused = canary.state is State.QUEUED and canary.not_before > now
+    if refused or canary.state in {State.FAILED, State.CLEARING}:
+        # Its own trouble must not hold up the others: the next one goes ahead of them.
         return replace(lane, canary=None)
     if canary.state in {State.QUEUED, State.SUBMITTING, State.UNSURE, State.PENDING}:
         since = canary.submitted_at

@@ -438,3 +438,15 @@ def test_calls_of_20_images_into_4_regions_stay_in_the_budget(ec2: FakeEC2) -> N
     few, ticks_few = calls_and_ticks(5)
     many, ticks_many = calls_and_ticks(20)
     assert many - few <= 1.13 * 4 * abs(ticks_many - ticks_few) + 8
+
+
+def test_a_token_of_another_command_is_no_dead_end(ec2: FakeEC2) -> None:
+    ids = {HOME: [ec2.add_image(HOME, "web")]}
+    migrate(ec2, ids, [WEST])
+    [image] = copies_of(ec2, ids[HOME][0], WEST)
+    ec2.client(WEST).call("DeregisterImage", ImageId=image["ImageId"], DeleteAssociatedSnapshots=True)
+    told, last = run(ec2, plan_of(ec2, ids, [WEST, EU]))
+    assert last.done == 2
+    assert [event.message for event in told if isinstance(event, events.Noted)] == [
+        f"{HOME}/{ids[HOME][0]} was copied there by somebody (IdempotentParameterMismatch); looking for that copy"
+    ]
