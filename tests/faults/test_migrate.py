@@ -8,33 +8,29 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import Ectwo
-from tests.ec2 import Ec2, clean_environment, start
+from tests.ec2 import Ec2, clean_environment
 from tests.migrating import HOME, copied, copies, make_images, snapshots_of
 
-WEST, EU = "us-west-2", "eu-west-1"
+WEST, EU = "us-west-2", "eu-west-2"
+NO_REASON = {"Code": "Server.InternalError", "Message": "no"}
 QUICK = ("-r", HOME, "--yes", "--interval", "0.1")
 
 
-@pytest.fixture
-def slow_ec2(tmp_path: Path) -> Iterator[Ec2]:
-    """A server whose copies take a second and a half."""
-    process, server = start(tmp_path)
-    server.settings(copy_rate=1e12, copy_least=1.5, snapshot_lag=0.2, transition=0.3)
-    yield server
-    process.terminate()
-    process.wait(10)
+def slow(ec2: Ec2) -> None:
+    """From now on copies take a second and a half."""
+    ec2.settings(copy_rate=1e12, copy_least=1.5, snapshot_lag=0.2, transition=0.3)
 
 
 def one_each(ec2: Ec2, ids: list[str], regions: tuple[str, ...] = (WEST, EU)) -> None:
     found = {(id, region): [image["State"] for image in copies(ec2, region, id)] for id in ids for region in regions}
-    assert found == dict.fromkeys(found, ["available"])
+    assert found == {key: ["available"] for key in found}
     for region in regions:
         marked = [{"Name": "tag-key", "Values": ["ectwo:migration"]}]
         snapshots = ec2.boto(region).describe_snapshots(OwnerIds=["self"], Filters=marked)["Snapshots"]
@@ -58,9 +54,11 @@ def one_each(ec2: Ec2, ids: list[str], regions: tuple[str, ...] = (WEST, EU)) ->
         [{"operation": "CopyImage", "skip": 2, "times": 2, "truncate": True}],
         [{"operation": "DescribeSnapshots", "skip": 6, "times": 4, "cut": True}],
         [{"operation": "CopyImage", "skip": 2, "times": 1, "outcome": {"StateMessage": "Internal error"}}],
-        [{"operation": "CopyImage", "skip": 2, "times": 1, "outcome": {"StateReason": {"Code": "Server.Internal", "Message": "no"}}}],
+        [{"operation": "CopyImage", "skip": 2, "times": 1, "outcome": {"StateReason": NO_REASON}}],
     ],
-    ids=["throttled", "looks-throttled", "lost", "cut", "proxy-page", "half", "looks-cut", "snapshot-fails", "image-fails"],
+    ids=[
+        "throttled", "looks-throttled", "lost", "cut", "page", "half", "looks-cut", "snapshot-fails", "image-fails",
+    ],
 )  # fmt: skip
 def test_trouble_on_the_way(ec2: Ec2, ectwo_here: Ectwo, faults: list[dict[str, Any]]) -> None:
     ids = make_images(ec2, ["web-1", "web-2", "web-3"])
@@ -72,10 +70,11 @@ def test_trouble_on_the_way(ec2: Ec2, ectwo_here: Ectwo, faults: list[dict[str, 
     one_each(ec2, ids)
 
 
-def test_slots_are_never_exceeded_and_waited_for(slow_ec2: Ec2, home: Path) -> None:
-    ids = make_images(slow_ec2, [f"web-{number}" for number in range(5)])
-    slow_ec2.settings(image_slots=2)
-    done = run(slow_ec2, home, "images", "migrate", *ids, "--to", WEST, "-o", "jsonl", *QUICK)
+def test_slots_are_never_exceeded_and_waited_for(ec2: Ec2, home: Path) -> None:
+    ids = make_images(ec2, [f"web-{number}" for number in range(5)])
+    slow(ec2)
+    ec2.settings(image_slots=2)
+    done = run(ec2, home, "images", "migrate", *ids, "--to", WEST, "-o", "jsonl", *QUICK)
     assert done.returncode == 0, done.stderr
     told = [json.loads(line) for line in done.stdout.splitlines()]
     waits = [event for event in told if event["event"] == "wait"]
@@ -87,21 +86,23 @@ def test_slots_are_never_exceeded_and_waited_for(slow_ec2: Ec2, home: Path) -> N
     }
     assert waits
     assert [pair["attempt"] for pair in told if pair["event"] == "submit"] == [1] * 5
-    one_each(slow_ec2, ids, (WEST,))
+    one_each(ec2, ids, (WEST,))
 
 
-def test_fresh_copies_are_hidden_for_a_while(slow_ec2: Ec2, home: Path) -> None:
-    ids = make_images(slow_ec2, ["web-1", "web-2"])
-    slow_ec2.settings(visible_after=6)
+def test_fresh_copies_are_hidden_for_a_while(ec2: Ec2, home: Path) -> None:
+    ids = make_images(ec2, ["web-1", "web-2"])
+    slow(ec2)
+    ec2.advance(60)
+    ec2.settings(visible_after=6)
     arguments = ("images", "migrate", *ids, "--to", WEST, *QUICK)
-    first = begin(slow_ec2, home, *arguments)
-    time.sleep(4)
+    first = begin(ec2, home, *arguments)
+    wait_for(lambda: len(copied(ec2)) == 1)
     first.kill()
-    first.wait()
+    first.communicate()
     # EC2 does not tell of the copies yet; the token does.
-    assert run(slow_ec2, home, *arguments).returncode == 0
-    slow_ec2.settings(visible_after=0)
-    one_each(slow_ec2, ids, (WEST,))
+    assert run(ec2, home, *arguments).returncode == 0
+    ec2.settings(visible_after=0)
+    one_each(ec2, ids, (WEST,))
 
 
 def test_a_snapshot_whose_answer_is_lost_is_not_copied_twice(ec2: Ec2, ectwo_here: Ectwo) -> None:
@@ -182,52 +183,56 @@ def wait_for(what: Callable[[], object]) -> None:
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)], ids=lambda each: str(each)
 )
-def test_a_signal_ends_watching_and_names_what_goes_on(slow_ec2: Ec2, home: Path, number: int, code: int) -> None:
-    ids = make_images(slow_ec2, ["web-1", "web-2", "web-3"])
-    slow_ec2.settings(copy_least=3600)
-    process = begin(slow_ec2, home, "images", "migrate", *ids, "--to", f"{WEST},{EU}", *QUICK, "--max-parallel", "1")
-    wait_for(lambda: len(copied(slow_ec2)) == 2)
+def test_a_signal_ends_watching_and_names_what_goes_on(ec2: Ec2, home: Path, number: int, code: int) -> None:
+    ids = make_images(ec2, ["web-1", "web-2", "web-3"])
+    slow(ec2)
+    ec2.settings(copy_least=3600)
+    process = begin(ec2, home, "images", "migrate", *ids, "--to", f"{WEST},{EU}", *QUICK, "--max-parallel", "1")
+    wait_for(lambda: len(copied(ec2)) == 2)
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    _out, err = process.communicate(timeout=60)
     assert process.returncode == code
     lines = err.splitlines()
     flying = [line for line in lines if line.startswith("  in flight: ")]
-    made = [(region, image) for region in (EU, WEST) for id in ids for image in copies(slow_ec2, region, id)]
+    made = [(region, image) for region in (EU, WEST) for id in ids for image in copies(ec2, region, id)]
     assert sorted(flying) == sorted(
         f"  in flight: {region}/{image['ImageId']} {image['Name']} ({HOME}/{image['SourceImageId']})"
         for region, image in made
     )
     assert len([line for line in lines if line.startswith("  not started: ")]) == 4
     [hint] = [line for line in lines if line.startswith("hint: to take it up again: ")]
-    slow_ec2.advance(7200)
-    slow_ec2.settings(copy_least=0)
+    ec2.advance(7200)
+    ec2.settings(copy_least=0)
     resume = hint.removeprefix("hint: to take it up again: ectwo ").split()
-    assert run(slow_ec2, home, *resume, "--yes", "--interval", "0.1").returncode == 0
-    one_each(slow_ec2, ids)
+    assert run(ec2, home, *resume, "--yes", "--interval", "0.1").returncode == 0
+    one_each(ec2, ids)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_killed_at_random_moments_and_run_again(slow_ec2: Ec2, home: Path, seed: int) -> None:
+def test_killed_at_random_moments_and_run_again(ec2: Ec2, home: Path, seed: int) -> None:
     chance = random.Random(seed)
-    ids = make_images(slow_ec2, ["web-1", "web-2", "web-3", "web-4"])
+    ids = make_images(ec2, ["web-1", "web-2", "web-3", "web-4"])
+    slow(ec2)
+    ec2.forget_calls()
     arguments = ("images", "migrate", *ids, "--to", f"{WEST},{EU}", *QUICK)
     calls = 0
     for _ in range(3):
         calls += chance.randint(1, 25)
-        process = begin(slow_ec2, home, *arguments)
-        wait_for(lambda: process.poll() is not None or len(slow_ec2.calls()) >= calls)  # noqa: B023
+        process = begin(ec2, home, *arguments)
+        wait_for(lambda: process.poll() is not None or len(ec2.calls()) >= calls)  # noqa: B023
         process.kill()
         process.communicate()
-    done = run(slow_ec2, home, *arguments)
+    done = run(ec2, home, *arguments)
     assert done.returncode == 0, done.stderr
-    one_each(slow_ec2, ids)
+    one_each(ec2, ids)
 
 
-def test_two_machines_at_once(slow_ec2: Ec2, home: Path) -> None:
-    ids = make_images(slow_ec2, ["web-1", "web-2", "web-3"])
+def test_two_machines_at_once(ec2: Ec2, home: Path) -> None:
+    ids = make_images(ec2, ["web-1", "web-2", "web-3"])
+    slow(ec2)
     arguments = ("images", "migrate", *ids, "--to", f"{WEST},{EU}", *QUICK)
-    both = [begin(slow_ec2, home, *arguments) for _ in range(2)]
+    both = [begin(ec2, home, *arguments) for _ in range(2)]
     for process in both:
         _, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
-    one_each(slow_ec2, ids)
+    one_each(ec2, ids)
