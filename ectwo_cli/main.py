@@ -33,11 +33,11 @@ GROUPS = {
     "instances": Command("ectwo_cli.commands.instances", "Find, launch, start, stop and change instances."),
     "images": Command("ectwo_cli.commands.images", "Images (AMIs): find, make, launch, copy, share, clean up."),
     "snapshots": Command("ectwo_cli.commands.snapshots", "Snapshots of volumes: find, create, copy, delete."),
-    "tags": Command("ectwo_cli.commands.tags", "Tags on anything: find, set, remove."),
     "addresses": Command("ectwo_cli.commands.addresses", "Elastic IP addresses: find, allocate, associate, release."),
     "keypairs": Command("ectwo_cli.commands.keypairs", "Key pairs: find, create, import, delete."),
-    "groups": Command("ectwo_cli.commands.groups", "Security groups and their rules: find, create, open, close, copy."),
-    "spot": Command("ectwo_cli.commands.spot", "Spot prices, their history, placement scores, and spot requests."),
+    "groups": Command("ectwo_cli.commands.groups", "Security groups: find, create, change rules, copy."),
+    "spot": Command("ectwo_cli.commands.spot", "Spot prices, history, scores and requests."),
+    "tags": Command("ectwo_cli.commands.tags", "Tags on anything: find, set, remove."),
     "sandbox": Command("ectwo_cli.commands.sandbox", "A local EC2 with a fleet, to try everything on."),
 }
 
