@@ -96,7 +96,7 @@ class Image(Regional):
         default=True,
         option="--platform",
         values=("linux", "windows"),
-        help="linux or windows",
+        help="the operating system",
     )
     created_at: datetime | None = column("CreationDate", read=time_of, default=True, help="when it was made")
     type: str | None = column("ImageType", filter="image-type", help="machine, kernel or ramdisk")
@@ -114,7 +114,7 @@ class Image(Regional):
         "BootMode",
         option="--boot-mode",
         values=("legacy-bios", "uefi", "uefi-preferred"),
-        help="legacy-bios, uefi, uefi-preferred; absent: the instance type's own",
+        help="how it boots; absent: as the instance type does",
     )
     size_gib: int | None = column("BlockDeviceMappings", read=size_of, help="its volumes together, in GiB")
     snapshot_ids: list[str] = column(

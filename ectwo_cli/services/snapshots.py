@@ -112,7 +112,7 @@ class Snapshot(Regional):
         filter="storage-tier",
         option="--storage-tier",
         values=("standard", "archive"),
-        help="standard or archive",
+        help="where it is kept",
     )
     state_reason: str | None = column("StateMessage", help="why it is in this state")
     tags: dict[str, str] = column("Tags", read=tags_of, help="its tags")
