@@ -55,6 +55,14 @@ def test_the_sandbox_variable(tmp_path: Path, value: str, expected: bool) -> Non
         ("[columns]\n\ninstances = 'id'\n", "line 3: columns.instances has to be a list of texts"),
         ("columns.instances = 1\n", "line 1: columns.instances has to be a list of texts"),
         ("output = \n", "Invalid value (at line 1, column 10)"),
+        ("[launch]\ntyp = 't3.micro'\n", "line 2: unknown key 'launch.typ'"),
+        ("[launch]\ntype = 3\n", "line 2: launch.type has to be a text: an instance type"),
+        ("[launch]\nvolume_size = true\n", "line 2: launch.volume_size has to be a number"),
+        ("[launch]\npublic_ip = 1\n", "line 2: launch.public_ip has to be true or false"),
+        ("[launch]\ngroups = 'web'\n", "line 2: launch.groups has to be a list of texts"),
+        ("[launch]\ntags = {a = 1}\n", "line 2: launch.tags has to be a table"),
+        ("[launch.us-east-1]\n\nsubnt = 'x'\n", "line 3: unknown key 'launch.us-east-1.subnt'"),
+        ("[launch]\nus-east-1 = 'x'\n", "line 2: launch.us-east-1 has to be a table of launch defaults in that"),
     ],
 )
 def test_what_is_wrong_in_the_file_is_named_with_its_line(tmp_path: Path, text: str, message: str) -> None:
@@ -66,3 +74,13 @@ def test_what_is_wrong_in_the_file_is_named_with_its_line(tmp_path: Path, text: 
 
 def test_a_relative_xdg_path_is_ignored(tmp_path: Path) -> None:
     assert config.cache_dir({"XDG_CACHE_HOME": "x", "HOME": "/home/me"}) == Path("/home/me/.cache/ectwo")
+
+
+def test_launch_defaults_of_a_region_go_before_the_general_ones(tmp_path: Path) -> None:
+    settings = load(
+        tmp_path,
+        '[launch]\ntype = "t3.micro"\nkey = "me"\ntags = {a = "1", b = "2"}\n'
+        '[launch.eu-west-1]\nkey = "me-eu"\ntags = {b = "3"}\n',
+    )
+    assert settings.launch("us-east-1") == {"type": "t3.micro", "key": "me", "tags": {"a": "1", "b": "2"}}
+    assert settings.launch("eu-west-1") == {"type": "t3.micro", "key": "me-eu", "tags": {"a": "1", "b": "3"}}
