@@ -37,12 +37,12 @@ def follow(screen: Screen, sights: Results[Any, Sight[R]], *, verb: str, again: 
             waits: Waits | None = None
             for sight in sights:
                 last[sight.key] = sight
-                if sight.ok is None:
+                if sight.ok is None and (sight.sent or not sight.doing):
                     # Not before there is something to wait for: what ended at first sight the result tells.
                     waits = waits or display.enter_context(Waits(screen, verb))
                     waits.update(sight.key, label(sight.item), sight.state, sight.detail)
                     shown.add(sight.key)
-                elif waits and sight.key in shown:
+                elif sight.ok is not None and waits and sight.key in shown:
                     waits.done(sight.key, sight.state, sight.ok)
             for failure in sights.failures:
                 place: Any = failure.place
@@ -75,12 +75,14 @@ def goes_on(sights: Sequence[Sight[Any]], verb: str) -> str:
         more = f" and {len(some) - NAMED} more" if len(some) > NAMED else ""
         return ", ".join(names) + more
 
-    going: dict[str, list[Sight[Any]]] = {}
+    said: dict[str, list[Sight[Any]]] = {}
     for sight in sights:
-        going.setdefault((sight.doing or verb) if sight.sent else "", []).append(sight)
-    waiting = going.pop("", [])
-    parts = [f"AWS goes on {doing} {named(some)}" for doing, some in going.items()]
-    parts += [f"nothing was done yet to {named(waiting)}"] if waiting else []
+        if sight.sent:
+            what = f"AWS goes on {sight.doing or verb}"
+        else:
+            what = f"AWS may have begun {sight.doing}" if sight.doing else "nothing was done yet to"
+        said.setdefault(what, []).append(sight)
+    parts = [f"{what} {named(some)}" for what, some in said.items()]
     return "; ".join(parts)
 
 

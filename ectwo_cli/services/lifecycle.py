@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from ectwo_cli.aws.calls import dry_run, is_lost, is_throttle
+from ectwo_cli.aws.calls import dry_run, is_lost, is_passing, is_throttle
 from ectwo_cli.aws.session import Client, code_of
 from ectwo_cli.fanout import Results, across
 from ectwo_cli.outcome import Outcome
@@ -25,7 +25,10 @@ GRACE = 30.0
 """Seconds for which EC2 may still show the state from before a request that it accepted."""
 
 TRIES = 5
-"""So many times a request is sent that EC2 throttled, lost, or refused for a state that it is just leaving."""
+"""So many times a request is sent that got lost, or that EC2 refused for a state that an instance is just leaving."""
+
+TRIES_THROTTLED = 10
+"""So many times a request is sent that EC2 throttles, which takes about half a minute."""
 
 
 # What to do
@@ -397,8 +400,11 @@ class _Run:
                 else:
                     yield self._end(track, decision)
             again = False
-            for leg, names in due.items():
-                for sight, moved in self._send(self.order.legs[leg], names):
+            for number, names in due.items():
+                leg = self.order.legs[number]
+                # Should nobody wait for the answer, it may have been done all the same.
+                yield from (replace(self._sight(self.tracks[name]), doing=leg.doing) for name in names)
+                for sight, moved in self._send(leg, names):
                     again = again or moved
                     if sight is not None:
                         yield sight
@@ -430,9 +436,8 @@ class _Run:
 
     def _request(self, leg: Leg, ids: list[str]) -> dict[str, Any]:
         params = self.order.params if leg.operation == self.order.legs[0].operation else {}
-        # A second reboot is one too many, so a lost answer must not make one.
-        call = self.client.call_once if leg.always else self.client.call
-        return call(leg.operation, InstanceIds=ids, **params)
+        # Not again by the SDK: when an answer is lost, a look tells whether anything is left to be asked for.
+        return self.client.call_once(leg.operation, InstanceIds=ids, **params)
 
     def _refused(self, leg: Leg, track: Track, error: Exception) -> tuple[Sight[Machine] | None, bool]:
         name, tried = track.item.id, replace(track, tries=track.tries + 1)
@@ -452,14 +457,16 @@ class _Run:
                 f"see when it came up: 'ectwo instances console {track.item.region}/{name}'",
             )
             return self._end(track, unknown), False
-        elif self._is_worth_another_try(error, code) and tried.tries < TRIES:
+        elif self._is_worth_another_try(error, code) and tried.tries < (
+            TRIES_THROTTLED if is_throttle(error) else TRIES
+        ):
             # A lost request may have been carried out: the next look tells.
             self.tracks[name] = replace(tried, acted=track.acted or is_lost(error))
             return self._sight(self.tracks[name], detail="EC2 did not take it yet, trying again"), False
         return self._end(track, refused(self.order, track.item, error)), False
 
     def _is_worth_another_try(self, error: Exception, code: str) -> bool:
-        if is_throttle(error) or is_lost(error):
+        if is_passing(error):
             return True
         # It may just be on its way to another state, or too new to be known everywhere.
         return self.wait and code in ("IncorrectInstanceState", "InvalidInstanceID.NotFound", "IncorrectState")
@@ -475,7 +482,8 @@ class _Run:
     def _sight(self, track: Track, *, detail: str = "") -> Sight[Machine]:
         leg, state = self.order.legs[track.leg], track.item.state or ""
         going = track.sent or state in leg.moving
-        return Sight(key_of(track.item), track.item, state, detail, action=leg.doing, sent=going, doing=leg.doing)
+        doing = leg.doing if going else ""
+        return Sight(key_of(track.item), track.item, state, detail, action=leg.doing, sent=going, doing=doing)
 
     def _end(self, track: Track, decision: Decision) -> Sight[Machine]:
         self.tracks.pop(track.item.id, None)

@@ -76,7 +76,7 @@ class Sight(Generic[T]):
     ``ok``: True there, False never (``reason``, with EC2's ``code`` and a ``hint`` where there are some), None still
     on its way; ``late`` with None: nobody waits for it any more. ``action`` is what was done to it, in one word.
     ``sent`` says that EC2 has been asked for it, so that it goes on without us, ``doing`` what, where that is not
-    what the verb says.
+    what the verb says; not ``sent`` but ``doing``: it is just being asked.
     """
 
     key: tuple[str | None, str, str]

@@ -325,6 +325,18 @@ def test_ctrl_c_while_it_waits(ec2: Ec2, terminal: Terminal) -> None:
     assert states(ec2, HERE, id) == ["stopping"]
 
 
+def test_ctrl_c_while_ec2_is_being_asked(ec2: Ec2, terminal: Terminal) -> None:
+    (id,) = launch(ec2, HERE, "a")
+    ec2.fault("StopInstances", delay=20)
+    child = terminal("instances", "stop", id, "--yes")
+    while not ec2.calls("StopInstances"):
+        pass
+    child.sendintr()
+    child.expect_exact(f"error: interrupted; AWS may have begun stopping a ({HERE}/{id})")
+    child.expect_exact(f"hint: take it up again with: ectwo instances stop {HERE}/{id}")
+    assert code_of(child) == 130
+
+
 def test_ctrl_c_while_it_waits_to_start(ec2: Ec2, terminal: Terminal) -> None:
     (id,) = launch(ec2, HERE, "a")
     ec2.settings(transition=600)
