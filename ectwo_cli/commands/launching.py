@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ectwo_cli.launch.facts import Facts
     from ectwo_cli.launch.wanted import Problem, Wanted
     from ectwo_cli.outcome import Outcome
+    from ectwo_cli.services.costs import Costs
     from ectwo_cli.services.waiting import Sight
 
 NAMED = 5
@@ -262,22 +263,17 @@ def summary(
 
 def _prices(scope: Scope, client: Client, wanted: Wanted, facts: Facts) -> str | None:
     """What an hour costs, where that can be found out: it is nice to know, and no more."""
-    from contextlib import suppress
-
-    from ectwo_cli.launch.choice import is_windows
-    from ectwo_cli.launch.placement import placement
     from ectwo_cli.launch.summary import price_words
-    from ectwo_cli.services.pricing import OnDemand
-    from ectwo_cli.services.spot_prices import current_of
 
-    platform = "windows" if is_windows(facts.image) else "linux"
-    type = wanted.type or ""
-    known = OnDemand(client)
-    known.learn([(type, platform, client.region)])
-    spot: list[float] = []
-    if wanted.market is not None:
-        zone = placement(wanted, facts).zone
-        with suppress(Exception):
-            prices = list(current_of(client, [type], platform, now=scope.program.now))
-            spot = [each.price for each in prices if zone in (None, each.zone)]
-    return price_words(known.price(type, platform, client.region), spot, wanted)
+    found = costs_of(scope, client, wanted, facts)
+    return price_words(found.on_demand, [each.price for each in found.spot], wanted)
+
+
+def costs_of(scope: Scope, client: Client, wanted: Wanted, facts: Facts) -> Costs:
+    """The prices where it may land."""
+    from ectwo_cli.launch.placement import placement
+    from ectwo_cli.services.costs import costs
+
+    zone = placement(wanted, facts).zone
+    spot = wanted.market is not None
+    return costs(client, wanted.type or "", facts.image or {}, spot=spot, zone=zone, now=scope.program.now)

@@ -37,10 +37,8 @@ from ectwo_cli.services.spot_requests import SpotRequest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ectwo_cli.commands.launching import Ready
     from ectwo_cli.launch.wanted import Market
     from ectwo_cli.services.machines import Machine
-    from ectwo_cli.services.spot_prices import SpotPrice
     from ectwo_cli.services.waiting import Sight
 
 
@@ -161,10 +159,10 @@ def request(
       ectwo spot request --image al2023 --type m6i.large --persistent --interruption stop --price 0.05
       ectwo spot request --image al2023 --type m6i.large --no-wait -o ids
 
-    The request stays open until EC2 has room, which is what this verb is for: it waits, for hours if need be, and a
-    persistent one goes on for ever. To have an instance now or to be told at once that there is no room, 'ectwo
-    instances launch --spot' is better: it also requires IMDSv2, and tags instances and volumes in the same call, where
-    this can tag them only once they are there (so not with --no-wait).
+    The request stays open until EC2 has room, also when this command has gone (after 20 minutes, or --timeout), and a
+    persistent one opens again whenever its instance is gone. To have an instance now, or to be told at once that there
+    is no room, 'ectwo instances launch --spot' is better: it also requires IMDSv2, and tags instances and volumes in
+    the same call, where this can tag them only once they are there (so not with --no-wait).
     """
     from ectwo_cli.commands import launching
 
@@ -198,14 +196,14 @@ def make_request(
 
     screen = scope.screen
     ready = launching.prepare(scope, client, wanted, ask=not consent.yes, found=found)
-    on_demand, now = _costs(scope, client, ready)
-    launching.report(scope, spot.check_price(terms.price, now, on_demand))
+    costs = launching.costs_of(scope, client, ready.wanted, ready.facts)
+    launching.report(scope, spot.check_price(terms.price, costs.spot, costs.on_demand))
     params = spot.request_spot_instances(ready.wanted, ready.facts, terms.ends)
     count = ready.wanted.count
     what = "a spot instance" if count == 1 else f"{count} spot instances"
     asks = screen.can_ask and not consent.yes
     if consent.dry_run or asks:
-        prices = price_words(on_demand, [each.price for each in now], ready.wanted)
+        prices = price_words(costs.on_demand, [each.price for each in costs.spot], ready.wanted)
         launching.summary(scope, client, ready, title=f"Request {what}", prices=prices)
     shown = view.view(profiles=scope.several_profiles)
     if consent.dry_run:
@@ -221,24 +219,6 @@ def make_request(
         show_outcomes(screen, shown, [Outcome(item, "requested") for item in made])
         return
     _await(scope, client, made, all_tags(ready.wanted, ready.facts.image), waiting, shown)
-
-
-def _costs(scope: Scope, client: Client, ready: Ready) -> tuple[float | None, list[SpotPrice]]:
-    """The on-demand price, and the spot prices where it may land, the lowest first: what can be known of them."""
-    from ectwo_cli.launch.spot import relevant
-    from ectwo_cli.services.pricing import OnDemand
-    from ectwo_cli.services.spot_prices import current_of, platform_of_image
-
-    platform = platform_of_image(ready.facts.image or {})
-    type = ready.wanted.type or ""
-    known = OnDemand(client)
-    known.learn([(type, platform, client.region)])
-    try:
-        prices = list(current_of(client, [type], platform, now=scope.program.now))
-    except Exception:
-        # Who may request an instance may not be allowed to ask for prices.
-        prices = []
-    return known.price(type, platform, client.region), relevant(prices, ready.wanted, ready.facts)
 
 
 def _await(
@@ -271,6 +251,9 @@ def _await(
 
         scope.screen.warn(f"the instances could not be tagged: {explain(error).message}")
     show_outcomes(scope.screen, shown, done)
+    for each in done:
+        if each.item.state == "active" and each.item.status != "fulfilled":
+            scope.screen.warn(f"{each.item.id} is {each.item.status}: {each.item.meaning}")
     if machines:
         what = f"instance {machines[0].id} starts" if len(machines) == 1 else f"{len(machines)} instances start"
         scope.screen.note(f"{what}: {scope.command('instances wait', machines)}")

@@ -8,7 +8,6 @@ from typing import Any
 
 from ectwo_cli.errors import UsageError
 from ectwo_cli.launch.facts import Facts
-from ectwo_cli.launch.placement import placement
 from ectwo_cli.launch.preflight import all_tags
 from ectwo_cli.launch.request import block_devices, encoded, network
 from ectwo_cli.launch.wanted import Problem, Wanted
@@ -51,12 +50,6 @@ def request_spot_instances(wanted: Wanted, facts: Facts, valid_until: datetime |
         listed = [{"Key": key, "Value": value} for key, value in tags.items()]
         request["TagSpecifications"] = [{"ResourceType": "spot-instances-request", "Tags": listed}]
     return request
-
-
-def relevant(prices: Sequence[SpotPrice], wanted: Wanted, facts: Facts) -> list[SpotPrice]:
-    """The prices of the zones where it may land, the lowest first."""
-    zone = placement(wanted, facts).zone
-    return sorted((each for each in prices if zone in (None, each.zone)), key=lambda each: (each.price, each.zone))
 
 
 def check_price(text: str | None, prices: Sequence[SpotPrice], on_demand: float | None) -> list[Problem]:
