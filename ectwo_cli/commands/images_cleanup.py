@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -84,7 +84,7 @@ class Wanted:
 def deregister(selected: Unwanted[Image], consent: Consent, view: Report[Image], wanted: Wanted) -> None:
     """See ``images.deregister``."""
     selection = _select(selected)
-    places = _examine(selected, selection, wanted)
+    places, check_regions = _examine(selected, selection, wanted)
     refused = [
         told
         for _, examined in places
@@ -126,6 +126,7 @@ def deregister(selected: Unwanted[Image], consent: Consent, view: Report[Image],
             hint=f"go on with: {selected.command('images deregister', left)}",
         ) from None
     _show(selected, view, [*refused, *(each.outcome for each in done)], done, removals)
+    check_regions()
     results.check()
     selection.check([*refused, *(each.outcome for each in done)])
 
@@ -144,27 +145,34 @@ def _select(selected: Unwanted[Image]) -> Selection[Image]:
     )
 
 
-def _examine(selected: Unwanted[Image], selection: Selection[Image], wanted: Wanted) -> list[tuple[Client, Examined]]:
-    """What is known of the images; with --unused, without those that are used. Raises SomeFailed, EctwoError."""
+def _examine(
+    selected: Unwanted[Image], selection: Selection[Image], wanted: Wanted
+) -> tuple[list[tuple[Client, Examined]], Callable[[], None]]:
+    """What is known of the images, with --unused without those that are used; and what raises for a region that failed.
+
+    Nothing is done in such a region, and the others go on. Raises SomeFailed when all failed, EctwoError.
+    """
 
     def work(place: tuple[Client, list[Image]]) -> list[tuple[Client, Examined]]:
         return [(place[0], cleanup.examine(*place))]
 
     results = across(selected.by_region(selection.items), work, where=lambda place: search.place_of(place[0]))
     places = list(results)
-    results.check()
+    if not places:
+        results.check()
     if not selected.unused:
-        return places
+        return places, results.check
     blind = [search.place_of(client) for client, examined in places if _sees_no_instances(examined.unknown)]
     if blind and not wanted.force:
         raise EctwoError(
             f"whether images are unused can't be told in {', '.join(blind)}: looking at instances is not permitted",
             hint="--force takes those for unused that nothing else uses",
         )
-    return [
+    unused = [
         (client, dataclasses.replace(examined, removals=[each for each in examined.removals if not each.uses]))
         for client, examined in places
     ]
+    return unused, results.check
 
 
 def _sees_no_instances(unknown: Sequence[Unknown]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -87,8 +87,7 @@ def restore(selected: Targets[RecycledSnapshot], dry_run: bool, waiting: Waiting
         where=lambda place: search.place_of(place[0]),
     )
     begun = list(results)
-    _finish(selected, view, begun, _whole(selected), waiting, "restoring", selection)
-    return results.check()
+    return _finish(selected, view, begun, _whole(selected), waiting, "restoring", selection, results.check)
 
 
 @dataclass(frozen=True)
@@ -116,8 +115,7 @@ def create(scope: Scope, making: Making, waiting: Waiting, view: Report[Snapshot
         _show(scope, view, begun)
         results.check()
         return Selection[Snapshot]([]).check(begun)
-    _finish(scope, view, begun, _whole(scope), waiting, "creating", Selection[Snapshot]([]))
-    return results.check()
+    return _finish(scope, view, begun, _whole(scope), waiting, "creating", Selection[Snapshot]([]), results.check)
 
 
 def _chosen(scope: Scope, texts: Sequence[str]) -> list[Volume | Instance]:
@@ -179,8 +177,12 @@ def _finish(
     waiting: Waiting,
     verb: str,
     selection: Selection[Any],
+    check: Callable[[], None] = lambda: None,
 ) -> None:
-    """Wait for what was begun, unless --no-wait, and show what became of it. Raises what the exit code says."""
+    """Wait for what was begun, unless --no-wait, and show what became of it. Raises what the exit code says.
+
+    ``check`` raises for regions in which nothing could be begun.
+    """
     from ectwo_cli.follow import check_time, follow, outcomes
 
     going = [each for each in begun if not each.failed]
@@ -200,6 +202,7 @@ def _finish(
         ]
     _show(scope, view, done)
     check_time(ended, verb=verb, again=again)
+    check()
     selection.check(done)
 
 

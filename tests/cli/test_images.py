@@ -346,6 +346,14 @@ def test_unused_is_not_guessed(ec2: Ec2, ectwo_here: Ectwo) -> None:
     assert "DeregisterImage" not in ec2.counts()
 
 
+def test_a_region_that_fails_does_not_stop_the_others(ec2: Ec2, ectwo_here: Ectwo) -> None:
+    ec2.fault("DescribeInstances", region="us-east-1", code="InvalidParameterValue", message="No.", times=None)
+    run = ectwo_here("images", "deregister", "us-east-1/shop-web-v1", "eu-west-1/mail-2024", "--yes", "--json")
+    assert (run.code, [(each["name"], each["action"]) for each in records(run)]) == (6, [("mail-2024", "deregistered")])
+    assert run.err.splitlines()[-1] == "error: us-east-1: No. (InvalidParameterValue)"
+    assert "shop-web-v1" in own(ec2)
+
+
 def test_a_denied_deregistration_leaves_the_snapshots(ec2: Ec2, ectwo_here: Ectwo) -> None:
     before = there(ec2)
     ec2.fault("DeregisterImage", deny=True, times=None)
