@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ectwo_cli.aws.session import Account
-from ectwo_cli.commands.migrate_back import everywhere_in, marked_copies, show_rows, take_back
+from ectwo_cli.commands.migrate_back import marked_copies, show_rows, take_back
 from ectwo_cli.commands.migrate_options import Copying, Going, Sources
 from ectwo_cli.errors import EctwoError, Interrupted, NotFound, Partial, StillGoing, Terminated, UsageError
 from ectwo_cli.options import Consent, Scope, ViewOptions, Waiting
@@ -83,21 +83,10 @@ def _planned(
     *,
     id: str | None = None,
 ) -> Plan:
-    from ectwo_cli.migration import survey
+    from ectwo_cli.migration.api import plan_copies
 
     gone: list[str] = []
-    number = survey.read_account(account.client(account.home))
-    plan = survey.prepare(
-        everywhere_in(account),
-        resource,
-        ids,
-        regions,
-        wish,
-        account=number,
-        now=scope.program.now,
-        id=id,
-        missing=gone.extend,
-    )
+    plan = plan_copies(account, resource, ids, regions, wish, now=scope.program.now, id=id, missing=gone.extend)
     for label in gone:
         scope.screen.warn(f"{label} is gone")
     return dataclasses.replace(plan, resume=_resume_command(scope, resource, plan))
@@ -205,14 +194,13 @@ def copy_of_image(scope: Scope, account: Account, image: str, source: str, to: s
 def _watch(
     scope: Scope, account: Account, plan: Plan, going: Going, view: ViewOptions[CopyRow], waiting: Waiting
 ) -> events.Summary:
-    from ectwo_cli.fanout import Workers
-    from ectwo_cli.migration import engine
-    from ectwo_cli.migration.cloud import AccountCloud, Control, RealClock
+    import time
+
+    from ectwo_cli.migration import api, engine
+    from ectwo_cli.migration.cloud import Control
     from ectwo_cli.render import migration as look
 
-    workers: Workers[Any] = Workers()
-    clock = RealClock()
-    control = Control(workers.wake)
+    control = Control()
     options = engine.Options(
         max_parallel=going.max_parallel,
         order=going.order,
@@ -221,13 +209,13 @@ def _watch(
         detach=waiting.no_wait,
         deep=going.verify == "deep",
     )
-    began = clock.now()
+    began = time.monotonic()
     with _signals(control), look.Watching(scope.screen) as watching:
-        for event in engine.migrate(plan, AccountCloud(account, workers), clock, options, control):
+        for event in api.migrate(account, plan, options, control):
             watching.take(event)
             if view.format == "jsonl":
                 _stream(scope, event)
-    look.show_summary(scope.screen, event, clock.now() - began)  # type: ignore[arg-type]
+    look.show_summary(scope.screen, event, time.monotonic() - began)  # type: ignore[arg-type]
     return event  # type: ignore[return-value]
 
 

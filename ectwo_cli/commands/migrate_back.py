@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ectwo_cli.aws.session import Account
@@ -12,7 +12,6 @@ from ectwo_cli.options import Consent, Scope, ViewOptions
 from ectwo_cli.query import Query
 
 if TYPE_CHECKING:
-    from ectwo_cli.migration.cloud import Client
     from ectwo_cli.migration.found import Marked
     from ectwo_cli.migration.results import CopyRow, Migration
     from ectwo_cli.migration.undo import Removal
@@ -41,6 +40,7 @@ def take_back(
 ) -> None:
     """``--cancel`` and ``--undo``. Raises NotFound for an unknown migration, Partial, EctwoError."""
     from ectwo_cli.migration import undo
+    from ectwo_cli.migration.api import everywhere_in
     from ectwo_cli.render.plan import show_plan
 
     id = str(going.cancel or going.undo)
@@ -155,20 +155,6 @@ def _row(removal: Removal, action: str, error: str = "") -> CopyRow:
         reason=error or None,
         instance_id=None,
     )
-
-
-def everywhere_in(account: Account) -> Any:
-    """Runs work in several regions at once. Raises SomeFailed when one fails."""
-    from ectwo_cli.fanout import across
-
-    def everywhere(regions: Sequence[str], work: Callable[[Client], T]) -> dict[str, T]:
-        clients = [account.client(region).whole() for region in regions]
-        results = across(clients, lambda client: [(client.region, work(client))], where=lambda client: client.region)
-        found = dict(results)
-        results.check()
-        return {region: found[region] for region in regions}
-
-    return everywhere
 
 
 def marked_copies(scope: Scope, account: Account, resources: Sequence[str]) -> list[Marked]:

@@ -92,7 +92,8 @@ class AccountCloud:
 
     def begin(self, region: str, job: Callable[[Client], Any]) -> None:
         """Start ``job`` in ``region``."""
-        client: Client = self.account.client(region)
+        # Everything that EC2 tells of an image is compared with its source.
+        client: Client = self.account.client(region).whole()
         self.workers.begin(region, lambda: job(client))
 
     def collect(self, patience: float) -> list[Answer]:
@@ -101,14 +102,17 @@ class AccountCloud:
 
 
 class Control:
-    """How others stop the engine: a signal handler, a time limit. The first reason stands."""
+    """How others stop the engine: a signal handler, another thread, a time limit. The first reason stands.
 
-    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
+    ``wake`` ends a wait for answers; whoever has the cloud sets it.
+    """
+
+    def __init__(self) -> None:
         self.reason: str | None = None
-        self._wake = wake
+        self.wake: Callable[[], None] = lambda: None
 
     def stop(self, reason: str) -> None:
         """``interrupt``, ``terminate``, ``timeout`` or ``credentials``: no new requests, then the summary."""
         if self.reason is None:
             self.reason = reason
-        self._wake()
+        self.wake()
