@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ectwo_cli.aws.calls import batches
-from ectwo_cli.aws.session import DENIED, Client, code_of
+from ectwo_cli.aws.calls import batches, is_lost, is_throttle
+from ectwo_cli.aws.session import Client, code_of
 from ectwo_cli.errors import UsageError
 from ectwo_cli.model import Raw
 from ectwo_cli.query import MOST_FILTER_VALUES, Pattern, chosen
@@ -107,8 +107,8 @@ def architecture_of(kind: Raw, wanted: Sequence[str]) -> str | None:
 def types_meeting(client: Client, need: Need) -> dict[str, Raw]:
     """The types of one region that have what is needed, by name.
 
-    EC2: GetInstanceTypesFromInstanceRequirements, DescribeInstanceTypes; the latter alone where the first is denied.
-    Raises botocore's errors.
+    EC2: GetInstanceTypesFromInstanceRequirements, DescribeInstanceTypes; the latter alone where the first is denied or
+    not known. Raises botocore's errors.
     """
     try:
         names = [
@@ -118,7 +118,8 @@ def types_meeting(client: Client, need: Need) -> dict[str, Raw]:
             )
         ]
     except Exception as error:
-        if code_of(error) not in DENIED:
+        # Denied, or not known there: whatever else is wrong the other call will tell.
+        if is_throttle(error) or (code_of(error) is None and not is_lost(error)):
             raise
         found = _described(client, [{"Name": "processor-info.supported-architecture", "Values": need.architectures}])
     else:
