@@ -61,6 +61,11 @@ TABLE: Mapping[str, Row] = {
     # Limits and state
     "InstanceLimitExceeded": Row(hint="ask AWS for a higher quota, or use another region"),
     "VcpuLimitExceeded": Row(hint="ask AWS for a higher vCPU quota, or use a smaller type or another region"),
+    "Unsupported": Row(hint="that is not to be had with this type, image or zone: try another --type or --zone"),
+    "InsufficientFreeAddressesInSubnet": Row(hint="take another --subnet, or launch fewer"),
+    "MaxSpotInstanceCountExceeded": Row(hint="ask AWS for a higher spot quota, or launch fewer"),
+    "SpotMaxPriceTooLow": Row(hint="raise --max-price, or leave it out: then the on-demand price is the most"),
+    "InvalidAMIName.Duplicate": Row(hint="choose another --name, or deregister the image that has it"),
     "InsufficientInstanceCapacity": Row(hint="EC2 has none of that type there now: try another zone, type, or later"),
     "AddressLimitExceeded": Row(
         hint="release one ('ectwo addresses find --unassociated') or ask AWS for a higher quota"

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ectwo_cli.aws.session import Client
-from ectwo_cli.errors import Declined, Interrupted, Partial, UsageError
+from ectwo_cli.errors import Declined, Interrupted, NotFound, Partial, UsageError
 from ectwo_cli.model import Raw
 from ectwo_cli.options import Consent, Scope, ViewOptions, Waiting
+from ectwo_cli.services import search
 from ectwo_cli.services.instances import Instance
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ def prepare(
             hint="say --image: an ID, the name of an own image, OWNER/NAME-GLOB, or an alias such as al2023",
         )
     wanted, facts = gather(client, wanted, now=scope.program.now, found=found)
+    if isinstance(facts.image_error, NotFound):
+        facts = replace(facts, image_error=_elsewhere(scope, client, str(wanted.image), facts.image_error))
     facts = pretend(facts)
     problems = check(wanted, facts)
     report(scope, problems)
@@ -104,6 +107,27 @@ def report(scope: Scope, problems: Sequence[Problem]) -> None:
     failed = failure(problems)
     if failed is not None:
         raise failed
+
+
+def _elsewhere(scope: Scope, client: Client, image: str, error: NotFound) -> NotFound:
+    """The error for an image that is not there; with where it is, when it is one of another region."""
+    from ectwo_cli.launch.image import read
+    from ectwo_cli.services.images import Image
+
+    said = read(image)
+    wanted = said.id or (said.name if said.owner is None else None)
+    if wanted is None:
+        return error
+    everywhere = replace(scope, region=[], exclude_region=[])
+    found = search.look_up([search.ref(wanted, Image)], everywhere.clients, Image).items
+    if not found:
+        return error
+    first = found[0]
+    return NotFound(
+        f"{error.message}: it is in {', '.join(each.region for each in found)}",
+        hint=f"launch it there, with --image {first.region}/{first.id}, or copy it: "
+        f"'ectwo images migrate {first.region}/{first.id} --to {client.region}'",
+    )
 
 
 def launch(

@@ -50,7 +50,9 @@ def launch(
     except Exception as error:
         if count == 1 or code_of(error) not in NO_ROOM:
             raise
-        return Launched(_run(client, request, 1, count, sleep, token()), short=error)
+        made = _run(client, request, 1, count, sleep, token())
+        # There may be room again by now.
+        return Launched(made, short=error if len(made) < count else None)
 
 
 def _run(

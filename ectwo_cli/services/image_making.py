@@ -9,12 +9,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from ectwo_cli.aws.calls import batches, escaped
+from ectwo_cli.aws.calls import escaped
 from ectwo_cli.aws.once import once
 from ectwo_cli.aws.session import Client
 from ectwo_cli.errors import UsageError
 from ectwo_cli.model import Raw, column, resource
-from ectwo_cli.query import MOST_FILTER_VALUES
 from ectwo_cli.services import waiting
 from ectwo_cli.services.images import Image
 from ectwo_cli.services.instances import Instance
@@ -102,22 +101,17 @@ def _first(client: Client, id: str, params: Mapping[str, Any]) -> ImageInTheMaki
 
 
 def look_at(client: Client, ids: Sequence[str]) -> Iterator[ImageInTheMaking]:
-    """The images with their progress. EC2: DescribeImages, and DescribeSnapshots while some are pending."""
+    """The images with their progress. EC2: DescribeImages, and DescribeSnapshots for each that is pending."""
     for image in waiting.looks_by_id(ImageInTheMaking)(client, ids):
-        if image.state != "pending" or not image.snapshot_ids:
-            yield image
-            continue
-        yield replace(image, progress=_progress(client, image.snapshot_ids))
+        yield replace(image, progress=_progress(client, image.id)) if image.state == "pending" else image
 
 
-def _progress(client: Client, snapshots: Sequence[str]) -> int | None:
-    done = total = 0
-    for some in batches(snapshots, MOST_FILTER_VALUES):
-        filters = [{"Name": "snapshot-id", "Values": some}]
-        for each in client.whole().all("DescribeSnapshots", "Snapshots[]", Filters=filters):
-            size = each.get("VolumeSize") or 1
-            total += size
-            done += size * (percent_of(each.get("Progress")) or 0)
+def _progress(client: Client, image: str) -> int | None:
+    # An image does not name its snapshots before they are complete; they name it from the beginning.
+    made_for = {"Name": "description", "Values": [f"Created by CreateImage(*) for {image}*"]}
+    found = client.whole().all("DescribeSnapshots", "Snapshots[]", OwnerIds=["self"], Filters=[made_for])
+    total = sum(each.get("VolumeSize") or 1 for each in found)
+    done = sum((each.get("VolumeSize") or 1) * (percent_of(each.get("Progress")) or 0) for each in found)
     return done // total if total else None
 
 

@@ -222,6 +222,22 @@ def test_what_is_wrong_is_said(arguments: list[str], code: int, error: str, ec2:
     assert "RunInstances" not in ec2.counts()
 
 
+def test_an_image_of_another_region_is_found_there(ec2: Ec2, ectwo_here: Ectwo) -> None:
+    id = ec2.boto("eu-west-1").describe_images(Filters=[{"Name": "name", "Values": ["mail-2024"]}])["Images"][0][
+        "ImageId"
+    ]
+    hint = (
+        f"hint: launch it there, with --image eu-west-1/{id}, or copy it: "
+        f"'ectwo images migrate eu-west-1/{id} --to us-east-1'\n"
+    )
+    assert ectwo_here("instances", "launch", "--image", id) == Run(
+        3, "", f"error: no image {id} in us-east-1: it is in eu-west-1\n{hint}"
+    )
+    assert ectwo_here("instances", "launch", "--image", "mail-2024") == Run(
+        3, "", f"error: no image named 'mail-2024' of yours in us-east-1: it is in eu-west-1\n{hint}"
+    )
+
+
 def test_what_may_not_be_looked_up_does_not_stop_a_launch(ec2: Ec2, ectwo_here: Ectwo) -> None:
     for operation in ("DescribeKeyPairs", "DescribeInstanceTypeOfferings", "GetParameters"):
         ec2.fault(operation, code="UnauthorizedOperation", status=403)
@@ -247,16 +263,50 @@ def test_a_lost_answer_launches_once(ec2: Ec2, ectwo_here: Ectwo) -> None:
 
 
 def test_partial_capacity(ec2: Ec2, ectwo_here: Ectwo) -> None:
+    # The second call is for as many as there are; here EC2 has room for them by then.
     ec2.fault("RunInstances", code="InsufficientInstanceCapacity", times=1)
-    run = ectwo_here("instances", "launch", "--image", "al2023", "--group", "bastion", "--name", "x", "--count", "3")
+    run = ectwo_here(
+        "instances", "launch", "--image", "al2023", "--group", "bastion", "--name", "x", "--count", "3", "-o", "ids"
+    )
     first, second = ec2.calls("RunInstances")
-    assert (first["parameters"]["MinCount"], second["parameters"]["MinCount"]) in ((3, 1), ("3", "1"))
-    assert run.code == 6
-    assert "error: only 3 of 3 instances were launched: InsufficientInstanceCapacity." in run.err
+    assert [str(each["parameters"]["MinCount"]) for each in (first, second)] == ["3", "1"]
+    assert first["parameters"]["ClientToken"] != second["parameters"]["ClientToken"]
+    assert (run.code, len(run.out.splitlines())) == (0, 3)
 
 
-def test_a_launch_that_fails_says_why(ec2: Ec2, ectwo_here: Ectwo) -> None:
-    ec2.settings(speed=20)
+def test_fewer_than_wanted_is_partly_done(ec2: Ec2, ectwo_here: Ectwo, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ectwo_cli.aws.session import Client
+
+    send = Client.call_once
+
+    def short_of_room(client: Client, operation: str, **parameters: Any) -> dict[str, Any]:
+        if operation == "RunInstances" and parameters["MinCount"] != parameters["MaxCount"]:
+            parameters["MaxCount"] = 2
+        return send(client, operation, **parameters)
+
+    monkeypatch.setattr(Client, "call_once", short_of_room)
+    ec2.fault("RunInstances", code="InsufficientInstanceCapacity", message="No room.", times=1)
+    run = ectwo_here(
+        "instances", "launch", "--image", "al2023", "--group", "bastion", "--name", "x", "--count", "3", "-o", "ids"
+    )
+    assert (run.code, len(run.out.splitlines())) == (6, 2)
+    assert run.err.endswith(
+        "error: only 2 of 3 instances were launched: No room. (InsufficientInstanceCapacity)\n"
+        "hint: EC2 has none of that type there now: try another zone, type, or later\n"
+    )
+
+
+def test_an_instance_that_never_runs_fails_with_the_reason(ec2: Ec2, ectwo_here: Ectwo) -> None:
+    reason = {"Code": "Client.VolumeLimitExceeded", "Message": "Client.VolumeLimitExceeded: Volume limit exceeded"}
+    ec2.fault("RunInstances", outcome={"StateReason": reason})
+    run = ectwo_here("instances", "launch", "--image", "al2023", "--group", "bastion", "--name", "x", "--json")
+    (record,) = records(run)
+    assert run.code == 1
+    assert record["state"] in ("shutting-down", "terminated")
+    assert "Client.VolumeLimitExceeded: Volume limit exceeded" in record["error"]
+
+
+def test_a_launch_that_is_refused_says_why(ec2: Ec2, ectwo_here: Ectwo) -> None:
     ec2.fault("RunInstances", code="UnauthorizedOperation", status=403, message="You are not authorized.")
     run = ectwo_here("instances", "launch", "--image", "al2023", "--group", "bastion")
     assert run == Run(
