@@ -485,14 +485,14 @@ def _other_architecture(wanted: Wanted, image: Raw, kind: Raw) -> str | None:
     have = kind.get("ProcessorInfo", {}).get("SupportedArchitectures") or ["?"]
     alias = aliases.for_architecture(wanted.image or "", have[0])
     small = {"arm64": "t4g.micro", "x86_64": "t3.micro"}.get(str(image.get("Architecture")))
-    # The size that was wanted, of the other make: m7g.large for m7i.large.
-    swapped = _SAME_SIZE.sub(lambda found: f"{found[1]}{'g' if small == 't4g.micro' else 'i'}.", wanted.type or "")
-    like = small if swapped.startswith(("t3", "t4", "t2")) else swapped
-    ways = [f"say --image {alias}" if alias else None, f"a type of the image's kind, such as {like}" if like else None]
-    return ", or choose ".join(each for each in ways if each) or None
+    # Of the usual families there is the same size of the other make: m7i.large for m7g.large.
+    usual = _SAME_SIZE.match(wanted.type or "")
+    like = f"{usual[1]}{'g' if small == 't4g.micro' else 'i'}.{usual[2]}" if usual and small else small
+    ways = [f"say --image {alias}" if alias else None, f"choose a type of the image's kind, such as {like}"]
+    return ", or ".join(each for each in (ways if like else ways[:1]) if each) or None
 
 
-_SAME_SIZE = re.compile(r"^([a-z]\d+)[a-z-]*\.")
+_SAME_SIZE = re.compile(r"([cmr][678])[a-z-]*\.(\d*x?large)")
 
 
 def _instead(type: str, facts: Facts, zone: str | None = None) -> str:

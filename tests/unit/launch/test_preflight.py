@@ -9,7 +9,7 @@ import pytest
 from ectwo_cli.errors import EctwoError, NotFound, UsageError
 from ectwo_cli.launch import preflight as rules
 from ectwo_cli.launch.wanted import Market, Problem
-from tests.unit.launch.things import FACTS, IMAGE, SSH, WANTED, facts, group, image, kind, said, subnet, wanted
+from tests.unit.launch.things import FACTS, IMAGE, SSH, TYPE, WANTED, facts, group, image, kind, said, subnet, wanted
 
 
 def test_nothing_is_wrong_with_a_good_launch() -> None:
@@ -115,6 +115,23 @@ def test_a_wrong_architecture_names_the_alias_that_fits() -> None:
     known = facts(types={"t4g.micro": {**kind(**arm).types["t3.micro"]}})  # type: ignore[index]
     (problem,) = rules.type_fits_image(wanted(image="al2023", type="t4g.micro"), known)
     assert problem.fix == "say --image al2023-arm64, or choose a type of the image's kind, such as t3.micro"
+
+
+@pytest.mark.parametrize(
+    ("of_image", "type", "of_type", "like"),
+    [
+        ("arm64", "m7i.2xlarge", "x86_64", "m7g.2xlarge"),
+        ("x86_64", "c7gd.large", "arm64", "c7i.large"),
+        ("x86_64", "m7g.medium", "arm64", "t3.micro"),
+        ("arm64", "t3.large", "x86_64", "t4g.micro"),
+        ("x86_64", "mac2.metal", "arm64_mac", "t3.micro"),
+    ],
+)
+def test_a_wrong_architecture_names_a_type_that_fits(of_image: str, type: str, of_type: str, like: str) -> None:
+    element = {**TYPE, "ProcessorInfo": {"SupportedArchitectures": [of_type]}}
+    known = facts(image={**IMAGE, "Architecture": of_image}, types={type: element})
+    (problem,) = rules.type_fits_image(wanted(type=type), known)
+    assert problem.fix == f"choose a type of the image's kind, such as {like}"
 
 
 def test_the_type_is_offered_in_the_zone() -> None:
