@@ -106,7 +106,7 @@ def show_prices(
     _without_ids(view)
     if not query.sort and view.format != "jsonl":
         query = replace(query, sort=("price",))
-    for_people = FOR_PEOPLE if listing.screen.out_is_terminal else None
+    for_people = _of_profiles(listing, FOR_PEOPLE) if listing.screen.out_is_terminal else None
     shown = view.view(profiles=listing.several_profiles, columns=for_people)
     clients = listing.clients() if places is None else places
     about = {each.about for each in query.conditions} | {name.removeprefix("-") for name in query.sort}
@@ -133,6 +133,10 @@ def _say_what_is_unknown(scope: Scope, on_demand: OnDemand | None) -> None:
         scope.screen.note(
             f"on-demand prices of {on_demand.left_out} more types were not looked up; name types, or --limit"
         )
+
+
+def _of_profiles(scope: Scope, columns: Sequence[str]) -> list[str]:
+    return [*(["profile"] if scope.several_profiles else []), *columns]
 
 
 def _without_ids(view: ViewOptions[Any]) -> None:
@@ -416,7 +420,8 @@ def score(
             scope.screen.note(
                 f"with fewer than {spot_scores.FEW} types EC2 scores low, whatever they are: name more of them"
             )
-    shown = view.view(profiles=scope.several_profiles, columns=None if zones else ("region", "score", "meaning"))
+    of_regions = _of_profiles(scope, ("region", "score", "meaning"))
+    shown = view.view(profiles=scope.several_profiles, columns=None if zones else of_regions)
     query: Query[SpotScore] = Query(SpotScore, sort=("-score",))
     if not show(scope.screen, shown, [search.Page(found)], query):
         raise NotFound("EC2 has no score for any of these regions")
