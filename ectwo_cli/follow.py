@@ -22,8 +22,12 @@ Again = Callable[[Sequence[Sight[Any]]], str]
 """Gives the hint on how to take it up again, for things that are still on their way."""
 
 
-def follow(screen: Screen, sights: Results[Any, Sight[R]], *, verb: str, again: Again) -> list[Sight[R]]:
+def follow(
+    screen: Screen, sights: Results[Any, Sight[R]], *, verb: str, again: Again, still: str | None = None
+) -> list[Sight[R]]:
     """The last sight of each thing, while progress is shown on stderr; ``verb`` is ``stopping``.
+
+    ``still`` is what is said of what has not ended, where it is not known what AWS does: ``not stopped yet:``.
 
     Things of a region that failed for good come as sights that say why. Raises Interrupted for Ctrl-C.
     """
@@ -54,19 +58,19 @@ def follow(screen: Screen, sights: Results[Any, Sight[R]], *, verb: str, again: 
         if not going:
             raise
         raise Interrupted(
-            f"interrupted; {goes_on(going, verb)}", hint=f"take it up again with: {again(going)}"
+            f"interrupted; {goes_on(going, verb, still)}", hint=f"take it up again with: {again(going)}"
         ) from None
     return list(last.values())
 
 
-def check_time(sights: Sequence[Sight[Any]], *, verb: str, again: Again) -> None:
+def check_time(sights: Sequence[Sight[Any]], *, verb: str, again: Again, still: str | None = None) -> None:
     """Raises StillGoing when the time ran out for some."""
     late = [sight for sight in sights if sight.late]
     if late:
-        raise StillGoing(f"the time is up; {goes_on(late, verb)}", hint=f"take it up again with: {again(late)}")
+        raise StillGoing(f"the time is up; {goes_on(late, verb, still)}", hint=f"take it up again with: {again(late)}")
 
 
-def goes_on(sights: Sequence[Sight[Any]], verb: str) -> str:
+def goes_on(sights: Sequence[Sight[Any]], verb: str, still: str | None = None) -> str:
     """What AWS goes on doing, and what it was not yet asked for."""
     from ectwo_cli.render.show import label
 
@@ -77,7 +81,9 @@ def goes_on(sights: Sequence[Sight[Any]], verb: str) -> str:
 
     said: dict[str, list[Sight[Any]]] = {}
     for sight in sights:
-        if sight.sent:
+        if still:
+            what = still
+        elif sight.sent:
             what = f"AWS goes on {sight.doing or verb}"
         else:
             what = f"AWS may have begun {sight.doing}" if sight.doing else "nothing was done yet to"

@@ -166,15 +166,15 @@ def wait(
         look=goals.checks() if until == "ok" else None,
         limit=patience.within(LIMIT),
     )
-    words = f"waiting for {until}"
+    words, still = f"waiting for {until}", f"not {until} yet:"
 
     def again(late: Sequence[Sight[Any]]) -> str:
         return selected.command("instances wait", [sight.item for sight in late], "--until", until)
 
-    ended = follow(selected.screen, sights, verb=words, again=again)
+    ended = follow(selected.screen, sights, verb=words, again=again, still=still)
     done = [Outcome(each.item, each.action or "reached", each.error, each.code, each.hint) for each in outcomes(ended)]
     _show(selected, view, done)
-    check_time(ended, verb=words, again=again)
+    check_time(ended, verb=words, again=again, still=still)
     selection.check(done)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from ectwo_cli.services.lifecycle import Order
@@ -30,11 +29,11 @@ def of_stopping(item: Machine, facts: Facts = NOTHING, *, for_good: bool, params
     told += _of_data(facts)
     if item.public_ip and not item.has_elastic_ip:
         when = "the next start" if for_good else "the start"
-        told.append(f"public address {item.public_ip} is given up; {when} brings another")
+        told.append(f"its public address is given up; {when} brings another")
     elif item.public_ip:
-        told.append(f"Elastic IP {item.public_ip} stays")
+        told.append("its Elastic IP stays")
     if for_good and item.disks:
-        told.append(f"{_volumes(item.disks)} billed while it is stopped")
+        told.append("its volumes are billed while it is stopped")
     if item.scaling_group:
         told.append(f"part of Auto Scaling group {item.scaling_group}, which will replace it")
     return told
@@ -67,7 +66,3 @@ def _of_terminating(order: Order, item: Machine, facts: Facts) -> list[str]:
 
 def _of_data(facts: Facts) -> list[str]:
     return ["data on its instance-store disks is lost"] if facts.instance_store else []
-
-
-def _volumes(disks: Sequence[Any]) -> str:
-    return "its volume is" if len(disks) == 1 else f"its {len(disks)} volumes are"

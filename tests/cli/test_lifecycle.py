@@ -103,7 +103,7 @@ def test_the_time_is_up(ec2: Ec2, ectwo_here: Ectwo) -> None:
     done = ectwo_here("instances", "wait", id, "--until", "stopped", "--timeout", "0", "-o", "ids")
     assert (done.code, done.out) == (8, f"{HERE}/{id}\n")
     assert done.err.endswith(
-        f"error: the time is up; AWS goes on waiting for stopped a ({HERE}/{id})\n"
+        f"error: the time is up; not stopped yet: a ({HERE}/{id})\n"
         f"hint: take it up again with: ectwo instances wait {HERE}/{id} --until stopped\n"
     )
 
@@ -273,7 +273,7 @@ def test_one_is_asked_about(ec2: Ec2, terminal: Terminal, answer: str, code: int
     child = terminal("instances", "stop", id)
     child.expect_exact("Stop 1 instance:")
     child.expect_exact(f"{HERE}  a     {id}  running")
-    child.expect_exact("its volume is billed while it is stopped")
+    child.expect_exact("its volumes are billed while it is stopped")
     child.expect_exact("? Stop 1 instance? [y/N] ")
     child.send(answer)
     assert code_of(child) == code
