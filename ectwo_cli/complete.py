@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -175,6 +174,8 @@ def _seen_file(environ: Mapping[str, str], resource: type[Resource], *, sandbox:
         sorted(profiles) or environ.get("AWS_PROFILE", ""),
         *(environ.get(name, "") for name in ("AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2")),
     ]
+    import hashlib
+
     digest = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
     return cache_dir(environ) / f"seen-{resource.kind.plural.replace(' ', '-')}-{digest}.json"
 

@@ -30,7 +30,7 @@ SCOPE, QUERY, OUTPUT, ACT = "Scope", "Query", "Output", "Doing it"
 """The headings under which help lists the options."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Program:
     """One run of the program: its streams, the user's settings, and the time."""
 
@@ -42,7 +42,7 @@ class Program:
 # Groups
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Group:
     """Options that belong together. Fields that are ``Annotated`` with a Typer option or argument are the options."""
 
@@ -75,7 +75,7 @@ class Group:
         return cls(program=program, **own, **extra)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Voice(Group):
     """How much is said. Every command has these."""
 

@@ -134,10 +134,11 @@ def tree(words: Sequence[str]) -> Any:
 
     for name, command in GROUPS.items():
         if name == group:
-            app = _group(command, named[1] if len(named) > 1 else "")
-        else:
-            app = typer.Typer(**_settings(command.help))
-        root.add_typer(app, name=name)
+            root.add_typer(
+                _group(command, named[1] if len(named) > 1 else "", alone=_leads(words, named, 2)), name=name
+            )
+        elif group not in GROUPS or not _leads(words, named, 1):
+            root.add_typer(typer.Typer(**_settings(command.help)), name=name)
     return typer.main.get_command(root)
 
 
@@ -167,7 +168,12 @@ def _registered(command: Command, verb: str | None = None) -> dict[str, Any]:
     return found()
 
 
-def _group(command: Command, verb: str) -> typer.Typer:
+def _leads(words: Sequence[str], named: Sequence[str], depth: int) -> bool:
+    """Whether the command line begins with names, so that nothing beside them can be meant, help neither."""
+    return len(named) >= depth and list(words[:depth]) == list(named[:depth])
+
+
+def _group(command: Command, verb: str, *, alone: bool) -> typer.Typer:
     import inspect
 
     import typer
@@ -176,14 +182,15 @@ def _group(command: Command, verb: str) -> typer.Typer:
     from ectwo_cli.help import HelpCommand
 
     app = typer.Typer(**_settings(command.help))
-    for name, each in _registered(command, verb).items():
+    known = _registered(command, verb)
+    for name, each in known.items():
         text = inspect.getdoc(each.callback)
         if name == verb:
             settings = each.context_settings or {}
             app.command(
                 name, cls=HelpCommand, help=text, context_settings={**settings, **HELP_NAMES}, hidden=each.hidden
             )(expand(each.callback))
-        else:
+        elif not alone or verb not in known:
             app.command(name, help=text, hidden=each.hidden)(_nothing)
     return app
 

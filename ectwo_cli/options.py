@@ -74,7 +74,7 @@ Raw: TypeAlias = Annotated[
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Scope(Group):
     """Which regions and accounts."""
 
@@ -284,7 +284,7 @@ class Scope(Group):
         return shlex.join(words)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Search(Scope, Generic[R]):
     """A query over a scope: the options of ``find``."""
 
@@ -384,7 +384,7 @@ class Search(Scope, Generic[R]):
         return search.everywhere(self.clients(), self.query, how)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Listing(Search[R]):
     """A query whose results are listed: with order and limits."""
 
@@ -512,7 +512,7 @@ class Listing(Search[R]):
         live.watch(self.screen, view.view(profiles=self.several_profiles), looks(), self.query)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Targets(Search[R]):
     """What a bulk verb acts on: TARGETs, or the query options, or --all."""
 
@@ -578,7 +578,7 @@ class Targets(Search[R]):
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class OptionalTargets(Listing[R]):
     """What a listing is about: TARGETs, or the query options; neither means everything in scope."""
 
@@ -617,7 +617,7 @@ class OptionalTargets(Listing[R]):
         found.results.check()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Selection(Generic[R]):
     """What a bulk verb will act on, and how it was named. ``check`` when all is done: it accounts for what failed."""
 
@@ -640,7 +640,7 @@ class Selection(Generic[R]):
             raise EctwoError("")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Target(Scope, Generic[R]):
     """The one TARGET of a verb that takes exactly one."""
 
@@ -697,7 +697,7 @@ class Target(Scope, Generic[R]):
             show_one(self.screen, view.view(profiles=self.several_profiles), item)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ViewOptions(Group, Generic[R]):
     """How results are shown."""
 
@@ -781,7 +781,7 @@ class ViewOptions(Group, Generic[R]):
         return self.program.settings.columns(self.resource.kind.plural)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Report(ViewOptions[R]):
     """How it is shown what became of targets: ``action`` and ``error`` are columns as well."""
 
@@ -792,7 +792,7 @@ MANY = 10
 """So many at once that the count has to be typed."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class DryRun(Group):
     """Whether it is only tried: for what changes something, but needs no question."""
 
@@ -804,7 +804,7 @@ class DryRun(Group):
     ] = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Consent(DryRun):
     """Whether it may be done."""
 
@@ -836,7 +836,7 @@ class Consent(DryRun):
             raise Declined("not done")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Patience(Group):
     """How long to wait for the final state."""
 
@@ -862,14 +862,14 @@ class Patience(Group):
         return default if self.timeout is None else self.limit
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Waiting(Patience):
     """Whether and how long to wait for the final state."""
 
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Return at once.", rich_help_panel=ACT)] = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Tagging(Group):
     """Tags for what is created."""
 

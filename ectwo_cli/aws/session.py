@@ -7,7 +7,6 @@ to use from threads; making one is not, so it is done under a lock, when a clien
 from __future__ import annotations
 
 import fnmatch
-import hashlib
 import json
 import os
 import threading
@@ -203,6 +202,8 @@ class Account:
     def _regions_file(self) -> Path | None:
         if self.cache_dir is None:
             return None
+        import hashlib
+
         session = self.botocore_session
         # What settles which account it is, without asking for credentials: that may prompt, or take a while.
         about = [
