@@ -222,6 +222,14 @@ def test_what_is_wrong_is_said(arguments: list[str], code: int, error: str, ec2:
     assert "RunInstances" not in ec2.counts()
 
 
+def test_the_quota_is_asked_for(ec2: Ec2, ectwo_here: Ectwo) -> None:
+    ec2.settings(vcpu_quota=40)
+    run = ectwo_here("instances", "launch", "--image", "al2023", "--group", "bastion", "--count", "20")
+    assert run.code == 1
+    assert run.err.startswith("error: 20 t3.micro need 40 vCPUs, and the on-demand quota in us-east-1 is 40, of which ")
+    assert "RunInstances" not in ec2.counts()
+
+
 def test_an_image_of_another_region_is_found_there(ec2: Ec2, ectwo_here: Ectwo) -> None:
     id = ec2.boto("eu-west-1").describe_images(Filters=[{"Name": "name", "Values": ["mail-2024"]}])["Images"][0][
         "ImageId"
