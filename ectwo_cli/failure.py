@@ -83,7 +83,7 @@ def _several(error: SomeFailed, screen: Screen) -> int:
         each = _explained(failures[0])
         names = sorted(failure.where for failure in failures)
         if not error.some_worked and len(grouped) == 1 < len(names):
-            where = f"all {len(names)} regions"
+            where = f"{len(names)} regions"
         else:
             where = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         screen.error(each.message, code=code, hint=hint, where=where or None)

@@ -120,49 +120,49 @@ ROWS = [
     (
         refusal("AuthFailure", "AWS was not able to validate the provided access credentials", 401),
         4,
-        "error: all 3 regions: AWS was not able to validate the provided access credentials (AuthFailure)\n"
+        "error: 3 regions: AWS was not able to validate the provided access credentials (AuthFailure)\n"
         "hint: the key is not valid there, or the region is not enabled: enable the region in the account's settings, "
         "or leave it out with --exclude-region\n",
     ),
     (
         refusal("RequestExpired", "Request has expired."),
         4,
-        "error: all 3 regions: the credentials have expired, or this machine's clock is wrong (RequestExpired)\n"
+        "error: 3 regions: the credentials have expired, or this machine's clock is wrong (RequestExpired)\n"
         "hint: check the clock of this machine, and get new credentials (for SSO: 'aws sso login')\n",
     ),
     (
         refusal("ExpiredToken", "The security token included in the request is expired"),
         4,
-        "error: all 3 regions: the credentials have expired (ExpiredToken)\n"
+        "error: 3 regions: the credentials have expired (ExpiredToken)\n"
         "hint: check the clock of this machine, and get new credentials (for SSO: 'aws sso login')\n",
     ),
     (
         refusal("UnauthorizedOperation", "You are not authorized to perform this operation.", 403),
         1,
-        "error: all 3 regions: You are not authorized to perform this operation. (UnauthorizedOperation)\n"
+        "error: 3 regions: You are not authorized to perform this operation. (UnauthorizedOperation)\n"
         "hint: ask who administers the account for the permission\n",
     ),
     (
         refusal("RequestLimitExceeded", "Request limit exceeded.", 503),
         1,
-        "error: all 3 regions: throttled, and every retry was too (RequestLimitExceeded)\n"
+        "error: 3 regions: throttled, and every retry was too (RequestLimitExceeded)\n"
         "hint: EC2 limits requests for each account and region; try again in a minute, or narrow with --region\n",
     ),
     (
         refusal("InvalidFilter", "The filter &apos;x&apos; is invalid"),
         2,
-        "error: all 3 regions: The filter 'x' is invalid (InvalidFilter)\n"
+        "error: 3 regions: The filter 'x' is invalid (InvalidFilter)\n"
         "hint: see EC2's list of filters for this resource\n",
     ),
     (
         refusal("SomethingNew", "What nobody has seen"),
         1,
-        "error: all 3 regions: What nobody has seen (SomethingNew)\n",
+        "error: 3 regions: What nobody has seen (SomethingNew)\n",
     ),
     (
         (200, "<html>not EC2</html"),
         1,
-        "error: all 3 regions: the endpoint's answer is not EC2's\n"
+        "error: 3 regions: the endpoint's answer is not EC2's\n"
         "hint: check --endpoint-url and AWS_ENDPOINT_URL_EC2\n",
     ),
 ]
@@ -258,7 +258,7 @@ def test_an_endpoint_that_is_down(ectwo: Run, endpoint: Endpoint) -> None:
     code, out, text = ectwo("instances", "find")
     assert (code, out) == (1, "")
     assert text == (
-        f'error: all 3 regions: Could not connect to the endpoint URL: "{endpoint.url}/"\n'
+        f'error: 3 regions: Could not connect to the endpoint URL: "{endpoint.url}/"\n'
         "hint: check the network, the region's name and --endpoint-url\n"
     )
 
