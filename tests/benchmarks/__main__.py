@@ -139,7 +139,10 @@ class Bench:
 
     def starting(self) -> Iterator[Row]:
         """How long until something is said that needs no network."""
-        completing = {"_ECTWO_COMPLETE": "complete_bash", "COMP_CWORD": "2"}
+
+        def tab(line: str) -> Run:
+            return self.ectwo(_ECTWO_COMPLETE="bash", _ECTWO_LINE=line, _ECTWO_WORD=line.rpartition(" ")[2])
+
         took = medians(
             {
                 "pass": self.python("-c", "pass"),
@@ -147,8 +150,8 @@ class Bench:
                 "version": self.ectwo("--version"),
                 "help": self.ectwo("--help"),
                 "find help": self.ectwo("instances", "find", "--help"),
-                "word": self.ectwo(**completing, COMP_WORDS="ectwo instances "),
-                "value": self.ectwo(**{**completing, "COMP_CWORD": "4"}, COMP_WORDS="ectwo instances find -r us-"),
+                "word": tab("ectwo instances f"),
+                "value": tab("ectwo instances find -r us-"),
             },
             self.count * 3,
         )
