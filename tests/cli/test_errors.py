@@ -162,8 +162,7 @@ ROWS = [
     (
         (200, "<html>not EC2</html"),
         1,
-        "error: 3 regions: the endpoint's answer is not EC2's\n"
-        "hint: check --endpoint-url and AWS_ENDPOINT_URL_EC2\n",
+        "error: 3 regions: the endpoint's answer is not EC2's\nhint: check --endpoint-url and AWS_ENDPOINT_URL_EC2\n",
     ),
 ]
 
