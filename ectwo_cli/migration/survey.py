@@ -136,6 +136,10 @@ def _read_destination(client: Client, sources: Sequence[Source], asked: Wish, ac
     default_key = None
     if (asked.encrypts or default) and not key_id:
         default_key = str(client.call("GetEbsDefaultKmsKeyId").get("KmsKeyId") or "") or None
+    asked_or_shared = key_id
+    if (asked.share or asked.permissions) and (default_key or "").startswith("arn:"):
+        # Whether it is a key of AWS's own, under which nothing can be shared, only KMS tells.
+        asked_or_shared = default_key
     return Destination(
         region=client.region,
         images=tuple(images),
@@ -143,7 +147,7 @@ def _read_destination(client: Client, sources: Sequence[Source], asked: Wish, ac
         pending=tuple(pending),
         encrypts_by_default=default,
         default_key=default_key,
-        key=read_key(client, key_id) if key_id else None,
+        key=read_key(client, asked_or_shared) if asked_or_shared else None,
         others=_others(
             resource, pending, {raw["ImageId"] for raw in images} | {raw["SnapshotId"] for raw in snapshots}
         ),

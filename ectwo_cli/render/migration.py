@@ -73,11 +73,11 @@ def show_preview(screen: Screen, plan: Plan, *, slots: int, table: bool = True) 
     """On stderr: every pair, then what it comes to. Not with ``--quiet``, unless somebody is going to be asked."""
     if screen.quiet and not screen.can_ask:
         return
-    noun = plan.resource
     counted = [(plan.count(action), action) for action in Action]
     told = ", ".join(f"{count} to {_VERBS[action]}" if action in _VERBS else f"{count} {_STATES[action]}"
                      for count, action in counted if count)  # fmt: skip
-    title = f"Migrate {len({pair.source.label for pair in plan.pairs})} {noun}s to {len(plan.regions)} regions"
+    sources = len({pair.source.label for pair in plan.pairs})
+    title = f"Migrate {_count(sources, plan.resource) or 'nothing'} to {_count(len(plan.regions), 'region')}"
     screen.say(screen.paint(f"{title} ({plan.id}): {told or 'nothing to do'}", "1"))
     if table:
         for line in _table(screen, plan_rows(plan)):

@@ -119,6 +119,11 @@ def test_a_copy_under_the_default_key_can_not_be_shared(ec2: FakeEC2) -> None:
     wishes: dict[str, Any] = {"encrypt": True, "share": ("777788889999",)}
     assert blocked(pair_of(ec2, id, **wishes)) == "a copy under the default key of AWS can't be shared"
     assert pair_of(ec2, id, **wishes, kms_keys=((WEST, KEY),)).action is Action.COPY
+    ec2.regions[WEST].default_key = managed = KEY.replace("key/1", "key/aws")
+    ec2.keys[managed] = {"KeyState": "Enabled", "KeyUsage": "ENCRYPT_DECRYPT", "Arn": managed, "KeyManager": "AWS"}
+    assert blocked(pair_of(ec2, id, **wishes)) == "a copy under the default key of AWS can't be shared"
+    ec2.regions[WEST].default_key = KEY
+    assert pair_of(ec2, id, **wishes).action is Action.COPY
     assert blocked(pair_of(ec2, id, encrypt=True, share=("public",))) == "an encrypted copy can't be public"
 
 
