@@ -269,8 +269,8 @@ def _unfound(copy: Copy, unfound: Unfound, now: float) -> Copy:
 def _seen(copy: Copy, look: Seen, now: float) -> Copy:
     if look.state == "" and not look.parts:
         return _invisible(copy, now)
-    if look.state in {"gone", "deregistered"} and not copy.seen:
-        return _stale(copy, now)
+    if look.state in {"gone", "deregistered"}:
+        return _vanished(copy, now) if copy.seen else _stale(copy, now)
     parts = look.parts or copy.parts
     done = max(copy.done_bytes, _done(copy, parts))
     # Complete snapshots prove nothing: they may be what the Recycle Bin kept of an image that is gone.
@@ -281,8 +281,6 @@ def _seen(copy: Copy, look: Seen, now: float) -> Copy:
     broken = [part for part in parts if part.state == "error"]
     if look.state in {"failed", "error", "invalid"} or broken:
         return _broken(after, look, broken, now)
-    if look.state == "deregistered":
-        return fail(after, f"{copy.id} was deregistered meanwhile", now, "run the same command again to copy it anew")
     if not parts:
         state = copy.state
     elif len(parts) >= len(copy.weights) and all(part.state == "completed" for part in parts):
@@ -303,11 +301,15 @@ def _invisible(copy: Copy, now: float) -> Copy:
     if now - copy.changed_at < INVISIBLE_FOR:
         return copy
     if copy.seen:
-        reason = f"{copy.id} vanished: it was deregistered meanwhile"
-        return fail(copy, reason, now, "run the same command again to copy it anew")
+        return _vanished(copy, now)
     if copy.tried < MOST_ATTEMPTS:
         return replace(_stale(copy, now), tried=copy.tried)
     return fail(copy, f"{copy.id} never appeared", now)
+
+
+def _vanished(copy: Copy, now: float) -> Copy:
+    reason = f"{copy.id} vanished: it was deregistered meanwhile"
+    return fail(copy, reason, now, "run the same command again to copy it anew")
 
 
 def _stale(copy: Copy, now: float) -> Copy:

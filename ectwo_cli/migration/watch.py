@@ -56,7 +56,7 @@ def look(
     images = {
         raw["ImageId"]: raw for raw in by_values(client, "DescribeImages", "Images", "image-id", list(asked.values()))
     }
-    hidden = [index for index, id in asked.items() if id not in images and not copies[index].seen]
+    hidden = [index for index, id in asked.items() if id not in images]
     gone = {index for index in hidden[:MOST_PROBES] if is_gone(client, asked[index])}
     seen = {}
     for index in copies:

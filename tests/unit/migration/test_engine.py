@@ -380,16 +380,19 @@ def test_an_image_without_snapshots(ec2: FakeEC2) -> None:
     assert migrate(ec2, {HOME: [id]}, [WEST]).done == 1
 
 
-def test_someone_deregisters_a_pending_copy(ec2: FakeEC2) -> None:
+@pytest.mark.parametrize(("known", "seconds"), [(True, 60), (False, 400)])
+def test_someone_deregisters_a_pending_copy(ec2: FakeEC2, known: bool, seconds: float) -> None:
     plan = plan_of(ec2, {HOME: [ec2.add_image(HOME, "web", (50,))]}, [WEST])
 
     def vanish() -> None:
         if ec2.clock.now() > 30:
+            ec2.regions[WEST].gone.update(ec2.regions[WEST].images if known else ())
             ec2.regions[WEST].images.clear()
             ec2.regions[WEST].snapshots.clear()
 
     _, last = run(ec2, plan, hook=vanish)
     assert last.failed == 1 and "vanished" in str(last.results[0].reason)
+    assert ec2.clock.now() < seconds
 
 
 def test_a_stall_is_told_and_not_a_failure(ec2: FakeEC2) -> None:
