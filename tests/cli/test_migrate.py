@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 from tests.conftest import Ectwo
-from tests.ec2 import OTHER_ACCOUNT, Ec2
+from tests.ec2 import OTHER_ACCOUNT, Ec2, clean_environment
 from tests.migrating import HOME, copied, copies, make_images, snapshots_of, tags_of
 
 WEST, EU, SOUTH = "us-west-2", "eu-west-1", "ap-south-1"
@@ -374,3 +376,29 @@ def test_the_calls_of_20_images_into_4_regions(ec2: Ec2, ectwo_here: Ectwo) -> N
     ticks = max(len(ec2.calls("DescribeSnapshots", region=region)) for region in (WEST, EU, SOUTH, "ca-central-1"))
     assert counts["CopyImage"] == 20 * 4 + 4
     assert sum(counts.values()) <= 20 * 4 + 1.5 * 4 * ticks + 7 * 4 + 4 + 1, counts
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_on_a_terminal_it_asks_and_draws_bars(ec2: Ec2, home: Path, width: int) -> None:
+    make_images(ec2, ["web-1"])
+    ec2.settings(copy_rate=1e12, copy_least=1.0)
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "ectwo_cli", "images", "migrate", "web-1", "-r", HOME, "--to", WEST, "--interval", "0.2"],
+        dimensions=(30, width),
+        timeout=60,
+        encoding="utf-8",
+        cwd=str(home),
+        env={**clean_environment(home, **ec2.environment()), "TERM": "xterm-256color"},
+    )
+    child.expect_exact("Make 1 copy")
+    child.expect_exact("[y/N]")
+    child.sendline("y")
+    child.expect_exact("━")
+    child.expect("web-1.*copying|web-1.*finalizing|web-1.*done")
+    # The cursor is back, and the table is on stdout.
+    child.expect_exact("\x1b[?25h")
+    child.expect(f"ami-[0-9a-f]{{17}} +done +{HOME}/ami-|{WEST}")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
