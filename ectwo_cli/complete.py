@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from ectwo_cli.config import cache_dir
-from ectwo_cli.model import Column, R, Resource, columns, value_of
 
 if TYPE_CHECKING:
+    from ectwo_cli.model import R
     from ectwo_cli.services.search import Page
 
 SEEN_LAST = 3600
@@ -22,26 +20,70 @@ SEEN_LAST = 3600
 MOST_SEEN = 2000
 """Names kept of a kind: more is no help at a TAB."""
 
-Completer = Callable[[typer.Context, str], list[Any]]
+
+class Offer:
+    """What an option or argument offers at a TAB. It stands beside the Typer option in ``Annotated``.
+
+    ``about`` is what it is of: a resource, or a property of one; of what the verb is about where it is None.
+    """
+
+    def __init__(self, what: str, about: Any = None) -> None:
+        self.what = what
+        self.about = about
+
+    @property
+    def spec(self) -> list[Any]:
+        """The same as JSON, so that a TAB needs no more than a file: see :func:`offers`."""
+        if self.what == "values":
+            return ["values", list(self.about)]
+        if self.what == "properties":
+            from ectwo_cli.model import columns
+
+            return ["properties", [[name, column.help] for name, column in columns(self.about).items()]]
+        if self.what == "targets":
+            return ["targets", self.about.kind.plural]
+        return [self.what, None]
 
 
-def regions(context: typer.Context, incomplete: str) -> list[str]:
+REGIONS, PROFILES = Offer("regions"), Offer("profiles")
+PROPERTIES, TARGETS = Offer("properties"), Offer("targets")
+"""Of the resource that the verb is about."""
+
+
+def offers(
+    spec: Sequence[Any], incomplete: str, environ: Mapping[str, str], *, sandbox: bool, profiles: Sequence[str]
+) -> list[tuple[str, str]]:
+    """What may stand for ``incomplete``, with what each is. Lists go on after a comma, conditions after a ``!``."""
+    what, about = spec
+    if what == "targets":
+        return _seen(str(about), incomplete, environ, sandbox=sandbox, profiles=profiles)
+    head, comma, rest = incomplete.rpartition(",")
+    sign = rest[:1] if rest[:1] and rest[0] in {"values": "!", "properties": "-"}.get(what, "") else ""
+    if what == "regions":
+        found = [(name, "") for name in _regions(environ)]
+    elif what == "profiles":
+        found = [(name, "") for name in _profiles(environ)]
+    elif what == "properties":
+        found = [(name, text) for name, text in about]
+    else:
+        found = [(value, "") for value in about]
+    return [(head + comma + sign + name, text) for name, text in found if name.startswith(rest.removeprefix(sign))]
+
+
+def _regions(environ: Mapping[str, str]) -> list[str]:
     """Enabled regions of the lists that are cached; without any, all that the SDK knows."""
-    head, _, rest = incomplete.rpartition(",")
     found: set[str] = set()
-    for file in cache_dir(_environ(context)).glob("regions-*.json"):
-        known = _read(file)
+    for file in cache_dir(environ).glob("regions-*.json"):
+        known = read_cache(file)
         if isinstance(known, dict):
             found |= {name for name, status in known.items() if status != "not-opted-in"}
-    names = sorted(found or _all_regions())
-    return [f"{head}," * bool(head) + name for name in names if name.startswith(rest)]
+    return sorted(found or _all_regions())
 
 
-def profiles(context: typer.Context, incomplete: str) -> list[str]:
+def _profiles(environ: Mapping[str, str]) -> list[str]:
     """Profiles of the AWS configuration. Read here: the SDK takes a quarter of a second to load."""
     import configparser
 
-    environ = _environ(context)
     home = Path(environ.get("HOME") or Path.home()) / ".aws"
     files = (
         environ.get("AWS_CONFIG_FILE") or home / "config",
@@ -59,75 +101,25 @@ def profiles(context: typer.Context, incomplete: str) -> list[str]:
             for section in parser.sections()
             if not section.startswith(("sso-session ", "services "))
         }
-    return sorted(name for name in names if name.startswith(incomplete))
+    return sorted(names)
 
 
-def formats(incomplete: str) -> list[str]:
-    """Formats of -o."""
-    from ectwo_cli.render.view import FORMATS
-
-    return [each for each in FORMATS if each.startswith(incomplete)]
-
-
-def properties(resource: type[Resource]) -> Completer:
-    """Properties of a resource, also after a comma or a minus."""
-
-    def names(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-        head, comma, rest = incomplete.rpartition(",")
-        minus = "-" if rest.startswith("-") else ""
-        return [
-            (head + comma + minus + name, column.help)
-            for name, column in columns(resource).items()
-            if name.startswith(rest.removeprefix("-"))
-        ]
-
-    return names
-
-
-def targets(resource: type[Resource]) -> Completer:
-    """Names and IDs of a resource that searches have seen lately, in the same account."""
-
-    def seen(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-        file = _seen_file(
-            _environ(context),
-            resource,
-            sandbox=bool(context.params.get("sandbox")),
-            profiles=context.params.get("profile") or (),
-        )
-        known = _read(file, SEEN_LAST)
-        offered: dict[str, str] = {}
-        for region, id_, name in known if isinstance(known, list) else ():
-            if name and name.startswith(incomplete):
-                offered.setdefault(name, f"{region} {id_}")
-            if incomplete and id_.startswith(incomplete):
-                offered.setdefault(id_, f"{region} {name or ''}".strip())
-            if incomplete and f"{region}/".startswith(incomplete.partition("/")[0] + "/"):
-                for value in (f"{region}/{name}" if name else "", f"{region}/{id_}"):
-                    if value.startswith(incomplete) and value:
-                        offered.setdefault(value, name or "")
-        return sorted(offered.items())
-
-    return seen
-
-
-def values(column: Column) -> Completer:
-    """Values of a property, where they are few and known."""
-
-    def known(context: typer.Context, incomplete: str) -> list[str]:
-        head, comma, rest = incomplete.rpartition(",")
-        bang = "!" if rest.startswith("!") else ""
-        return [head + comma + bang + each for each in column.values if each.startswith(rest.removeprefix("!"))]
-
-    return known
-
-
-def completer(make: Callable[[Any], Completer], about: object) -> Completer:
-    """What Typer takes, made of a completer that has to know what it is about only when TAB is pressed."""
-
-    def complete(context: typer.Context, incomplete: str) -> list[Any]:
-        return make(about)(context, incomplete)
-
-    return complete
+def _seen(
+    plural: str, incomplete: str, environ: Mapping[str, str], *, sandbox: bool, profiles: Sequence[str]
+) -> list[tuple[str, str]]:
+    """Names and IDs that searches have seen lately, in the same account."""
+    known = read_cache(seen_file(environ, plural, sandbox=sandbox, profiles=profiles), SEEN_LAST)
+    offered: dict[str, str] = {}
+    for region, id_, name in known if isinstance(known, list) else ():
+        if name and name.startswith(incomplete):
+            offered.setdefault(name, f"{region} {id_}")
+        if incomplete and id_.startswith(incomplete):
+            offered.setdefault(id_, f"{region} {name or ''}".strip())
+        if incomplete and f"{region}/".startswith(incomplete.partition("/")[0] + "/"):
+            for value in (f"{region}/{name}" if name else "", f"{region}/{id_}"):
+                if value.startswith(incomplete) and value:
+                    offered.setdefault(value, name or "")
+    return sorted(offered.items())
 
 
 def remember(
@@ -140,6 +132,7 @@ def remember(
 ) -> Iterator[Page[R]]:
     """Pass the pages of a search on, and keep names and IDs of what is on them for the next TAB."""
     from ectwo_cli.aws.cache import write_cache
+    from ectwo_cli.model import columns, value_of
 
     kind = resource.kind
     has_name = "name" in columns(resource) and kind.id != "name"
@@ -151,9 +144,9 @@ def remember(
         yield page
     if not seen:
         return
-    file = _seen_file(environ, resource, sandbox=sandbox, profiles=profiles)
+    file = seen_file(environ, kind.plural, sandbox=sandbox, profiles=profiles)
     fresh = {(region, id_) for region, id_, _ in seen}
-    before = _read(file, SEEN_LAST)
+    before = read_cache(file, SEEN_LAST)
     kept = [each for each in before if tuple(each[:2]) not in fresh] if isinstance(before, list) else []
     write_cache(file, json.dumps([*seen, *kept][:MOST_SEEN]))
 
@@ -163,12 +156,8 @@ def _offerable(name: str | None) -> bool:
     return bool(name) and str(name).isprintable()
 
 
-def _environ(context: typer.Context) -> Mapping[str, str]:
-    environ: Mapping[str, str] = context.obj if isinstance(context.obj, Mapping) else {}
-    return environ
-
-
-def _seen_file(environ: Mapping[str, str], resource: type[Resource], *, sandbox: bool, profiles: Iterable[str]) -> Path:
+def seen_file(environ: Mapping[str, str], plural: str, *, sandbox: bool, profiles: Iterable[str]) -> Path:
+    """Where the names of a kind are kept, an account apart from every other."""
     about = [
         sandbox or environ.get("ECTWO_SANDBOX", ""),
         sorted(profiles) or environ.get("AWS_PROFILE", ""),
@@ -177,10 +166,11 @@ def _seen_file(environ: Mapping[str, str], resource: type[Resource], *, sandbox:
     import hashlib
 
     digest = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
-    return cache_dir(environ) / f"seen-{resource.kind.plural.replace(' ', '-')}-{digest}.json"
+    return cache_dir(environ) / f"seen-{plural.replace(' ', '-')}-{digest}.json"
 
 
-def _read(file: Path, lasts: float | None = None) -> Any:
+def read_cache(file: Path, lasts: float | None = None) -> Any:
+    """What a cache file holds; None when there is none that can be read, or it is older than ``lasts`` seconds."""
     import time
 
     try:
@@ -195,7 +185,9 @@ def _all_regions() -> list[str]:
     from importlib.util import find_spec
 
     found = find_spec("botocore")
-    known = _read(Path(os.path.dirname(found.origin)) / "data" / "partitions.json") if found and found.origin else None
+    known = (
+        read_cache(Path(os.path.dirname(found.origin)) / "data" / "partitions.json") if found and found.origin else None
+    )
     if not isinstance(known, dict):
         return []
     return [

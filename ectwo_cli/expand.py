@@ -21,7 +21,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ectwo_cli import complete
+from ectwo_cli.complete import PROPERTIES, TARGETS, Offer
 from ectwo_cli.config import Settings
 from ectwo_cli.model import Resource
 from ectwo_cli.render.screen import Screen
@@ -151,12 +151,11 @@ def _named_after(hint: Any, resource: type[Resource] | None) -> Any:
     """The option with ``{noun}`` and so on in its help filled in."""
     if resource is None or typing.get_origin(hint) is not Annotated:
         return hint
-    plain, info = typing.get_args(hint)
+    plain, info, *offers = typing.get_args(hint)
     kind = resource.kind
     info = copy.copy(info)
     if info.help and "{" in info.help:
         hidden = ", ".join(value for values in kind.hidden.values() for value in values)
         info.help = info.help.format(noun=kind.noun, plural=kind.plural, hidden=hidden)
-    if info.autocompletion in (complete.properties, complete.targets):
-        info.autocompletion = complete.completer(info.autocompletion, resource)
-    return Annotated[plain, info]
+    about = [Offer(each.what, resource) if each in (PROPERTIES, TARGETS) else each for each in offers]
+    return Annotated[(plain, info, *about)]

@@ -46,6 +46,7 @@ from ectwo_cli.query import (
     where_condition,
 )
 from ectwo_cli.render.screen import Screen
+from ectwo_cli.render.view import FORMATS
 from ectwo_cli.services import search
 from ectwo_cli.services.search import Find, Page
 
@@ -66,8 +67,8 @@ Properties: TypeAlias = Annotated[
         metavar="[PROPERTY]...",
         help="Print these properties alone, one a line.",
         show_default=False,
-        autocompletion=complete.properties,
     ),
+    complete.PROPERTIES,
 ]
 Raw: TypeAlias = Annotated[
     bool, typer.Option("--raw", help="EC2's own element for it, untouched, as JSON.", rich_help_panel=OUTPUT)
@@ -86,8 +87,8 @@ class Scope(Group):
             metavar="REGION",
             help="Only these regions: names, globs 'us-*', regexes '/^eu-/'; comma lists; repeatable.",
             rich_help_panel=SCOPE,
-            autocompletion=complete.regions,
         ),
+        complete.REGIONS,
     ] = field(default_factory=list)
     exclude_region: Annotated[
         list[str],
@@ -96,8 +97,8 @@ class Scope(Group):
             metavar="REGION",
             help="Leave these regions out.",
             rich_help_panel=SCOPE,
-            autocompletion=complete.regions,
         ),
+        complete.REGIONS,
     ] = field(default_factory=list)
     profile: Annotated[
         list[str],
@@ -107,8 +108,8 @@ class Scope(Group):
             metavar="PROFILE",
             help="Profiles of the AWS configuration, globs too; several accounts in one call.",
             rich_help_panel=SCOPE,
-            autocompletion=complete.profiles,
         ),
+        complete.PROFILES,
     ] = field(default_factory=list)
     endpoint_url: Annotated[
         str | None,
@@ -305,8 +306,8 @@ class Search(Scope, Generic[R]):
             metavar="'PROPERTY OP VALUE'",
             help="OP is = != ~ !~ < <= > >=; as in 'launched_at < now-30d', 'tags.team = web*'; all must hold.",
             rich_help_panel=QUERY,
-            autocompletion=complete.properties,
         ),
+        complete.PROPERTIES,
     ] = field(default_factory=list)
     older_than: Annotated[
         str | None,
@@ -401,8 +402,8 @@ class Listing(Search[R]):
             metavar="[-]PROPERTY",
             help="Order; - for descending; repeatable. Default: region, name, id.",
             rich_help_panel=QUERY,
-            autocompletion=complete.properties,
         ),
+        complete.PROPERTIES,
     ] = field(default_factory=list)
     fail_empty: Annotated[
         bool, typer.Option("--fail-empty", help="Exit 3 when nothing matches.", rich_help_panel=QUERY)
@@ -522,8 +523,8 @@ class Targets(Search[R]):
             metavar="[TARGET]...",
             show_default=False,
             help="IDs or names of {plural}, each alone or as REGION/ID; - reads them from stdin, one a line.",
-            autocompletion=complete.targets,
         ),
+        complete.TARGETS,
     ] = field(default_factory=list)
     all_: Annotated[bool, typer.Option("--all", help="Everything in scope, on purpose.", rich_help_panel=QUERY)] = False
     keep_going: Annotated[
@@ -588,8 +589,8 @@ class OptionalTargets(Listing[R]):
             metavar="[TARGET]...",
             show_default=False,
             help="IDs or names of {plural}, each alone or as REGION/ID; - reads them from stdin, one a line.",
-            autocompletion=complete.targets,
         ),
+        complete.TARGETS,
     ] = field(default_factory=list)
 
     def list_targets_into(self, view: ViewOptions[R], how: Find[R] = search.find) -> None:
@@ -650,8 +651,8 @@ class Target(Scope, Generic[R]):
         typer.Argument(
             metavar="TARGET",
             help="ID or name of the {noun}, alone or as REGION/ID.",
-            autocompletion=complete.targets,
         ),
+        complete.TARGETS,
     ] = ""
 
     def item(self, how: Find[R] = search.find, clients: Places | None = None) -> R:
@@ -710,8 +711,8 @@ class ViewOptions(Group, Generic[R]):
             metavar="FORMAT",
             help="table, wide, json, jsonl, yaml, csv, tsv or ids.",
             rich_help_panel=OUTPUT,
-            autocompletion=complete.formats,
         ),
+        complete.Offer("values", FORMATS),
     ] = None
     json: Annotated[bool, typer.Option("--json", help="The same as -o json.", rich_help_panel=OUTPUT)] = False
     columns: Annotated[
@@ -721,8 +722,8 @@ class ViewOptions(Group, Generic[R]):
             metavar="A,B,tags.C",
             help="These properties, in this order.",
             rich_help_panel=OUTPUT,
-            autocompletion=complete.properties,
         ),
+        complete.PROPERTIES,
     ] = field(default_factory=list)
     no_header: Annotated[bool, typer.Option("--no-header", help="No line of column names.", rich_help_panel=OUTPUT)] = (
         False
@@ -956,8 +957,8 @@ def _property_parameters(resource: type[Resource]) -> list[inspect.Parameter]:
                     metavar=col.option.strip("-").upper(),
                     help=col.help[:1].upper() + col.help[1:] + (f": {', '.join(col.values)}." if col.values else "."),
                     rich_help_panel=QUERY,
-                    autocompletion=complete.completer(complete.values, col),
                 ),
+                complete.Offer("values", col.values),
             ],
             None,
         )

@@ -1,12 +1,14 @@
 """Completion for bash, zsh, fish and PowerShell: the scripts, and the answer to a TAB.
 
 A script hands over the words up to the cursor, in ``_ECTWO_COMPLETE`` the shell, and gets a line a candidate: the
-value, a tab, and what it is. Only the called verb is built for it, nothing is asked of the network.
+value, a tab, and what it is. Nothing is asked of the network.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+
+from ectwo_cli.words import candidates
 
 BASH = r"""# bash completion for ectwo. Made by `ectwo --completion bash`; source it from ~/.bashrc.
 _ectwo() {
@@ -89,30 +91,17 @@ def answer(argv: Sequence[str], environ: Mapping[str, str]) -> str:
     if shell == "bash":
         words, incomplete, quote = split(environ.get("_ECTWO_LINE", ""))
         kept = len(_kept(incomplete, environ.get("_ECTWO_WORD", "")))
-        found = candidates(words[1:], incomplete, environ)
+        found = shown(words[1:], incomplete, environ)
         return "".join(f"{(value if quote else escape(value))[kept:]}\n" for value, _ in found)
     words = list(argv[1:] if argv[:1] == ["--"] else argv)
-    found = candidates(words[:-1], words[-1] if words else "", environ)
+    found = shown(words[:-1], words[-1] if words else "", environ)
     return "".join(f"{value}\t{help}\n" if help else f"{value}\n" for value, help in found)
 
 
-def candidates(words: Sequence[str], incomplete: str, environ: Mapping[str, str]) -> list[tuple[str, str]]:
-    """What may stand for ``incomplete`` after these words, with what each is."""
-    from typer._click.shell_completion import _resolve_context, _resolve_incomplete
-
-    from ectwo_cli.main import tree
-
-    context = _resolve_context(tree(words), {"obj": environ}, "ectwo", list(words))
-    found, rest = _resolve_incomplete(context, list(words), incomplete)
-    # `--state=run` is completed as a whole word.
-    front = incomplete[: len(incomplete) - len(rest)] if rest and incomplete.endswith(rest) else ""
-    if not rest and "=" in incomplete:
-        front = incomplete
-    return [
-        (front + str(item.value), " ".join(str(item.help or "").split()))
-        for item in found.shell_complete(context, rest)
-        if item.type == "plain" and str(item.value).isprintable()
-    ]
+def shown(words: Sequence[str], incomplete: str, environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The candidates that a shell can take on its line, with what each is on one line."""
+    found = candidates(words, incomplete, environ)
+    return [(value, " ".join(text.split())) for value, text in found if value.isprintable()]
 
 
 def split(line: str) -> tuple[list[str], str, bool]:

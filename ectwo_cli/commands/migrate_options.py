@@ -74,8 +74,8 @@ class Copying(Group):
             metavar="REGION",
             help="Where to: names, globs 'eu-*', regexes; comma lists; repeatable.",
             rich_help_panel=COPY,
-            autocompletion=complete.regions,
         ),
+        complete.REGIONS,
     ] = field(default_factory=list)
     name: Annotated[
         str | None,

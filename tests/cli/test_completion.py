@@ -13,8 +13,7 @@ import pexpect
 import pytest
 
 from ectwo_cli import shells
-from ectwo_cli.complete import _seen_file
-from ectwo_cli.services.instances import Instance
+from ectwo_cli.complete import seen_file
 
 ROOT = Path(__file__).parents[2]
 DONE = "<done>"
@@ -40,7 +39,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
         "TERM": "dumb",
         "LC_ALL": "C.UTF-8",
     }
-    file = _seen_file(found, Instance, sandbox=False, profiles=())
+    file = seen_file(found, "instances", sandbox=False, profiles=())
     file.parent.mkdir(parents=True)
     names = ["web-1", "two words", "o'näme", None]
     file.write_text(json.dumps([["us-east-1", f"i-0000000{number}", name] for number, name in enumerate(names)]))
