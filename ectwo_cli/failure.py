@@ -53,11 +53,13 @@ def trace(error: BaseException, screen: Screen) -> None:
 
 
 def _usage(error: object, screen: Screen) -> None:
+    from typer._click.exceptions import NoArgsIsHelpError
+
     message = str(getattr(error, "format_message", lambda: error)())
     context = getattr(error, "ctx", None)
-    if not message:
-        # No arguments at all: Click's way to show the help.
-        screen.stderr.write(context.get_help() + "\n" if context else "")
+    if isinstance(error, NoArgsIsHelpError):
+        # No arguments at all: the message is the help.
+        screen.stderr.write(message + "\n")
         return
     hint = f"see '{context.command_path} --help'" if context else None
     # Click's own suggestions are the hint.

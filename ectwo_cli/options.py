@@ -193,9 +193,15 @@ class Scope(Group):
         return found
 
     def clients(self, region: str | None = None) -> Sequence[Client]:
-        """A client of every region in scope, or of the one region that a TARGET names, in all accounts."""
+        """A client of every region in scope, or of the one region that a TARGET names, in all accounts.
+
+        Raises UsageError for a region that there is not.
+        """
         if region is None:
             return self._clients
+        for account in self.accounts:
+            if not account.knows(region):
+                dataclasses.replace(self, region=[region], exclude_region=[]).regions_of(account)
         return [account.client(region) for account in self.accounts]
 
     def regions_of(self, account: Account) -> list[str]:
@@ -384,6 +390,12 @@ class Search(Scope, Generic[R]):
         """What matches in all regions in scope, pages as they come."""
         return search.everywhere(self.clients(), self.query, how)
 
+    def as_asked(self, how: Find[R]) -> Find[R]:
+        """``how`` for TARGETs: with --all-states, names find what searches leave out too."""
+        if not self.all_states:
+            return how
+        return lambda client, query: how(client, dataclasses.replace(query, everything=True))
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Listing(Search[R]):
@@ -567,10 +579,11 @@ class Targets(Search[R]):
         if not self.refs:
             # An empty list on stdin: nothing matched, so there is nothing to do.
             return Selection([], by_query=True)
-        found = search.look_up(self.refs, self.clients, self.resource, how)
+        found = search.look_up(self.refs, self.clients, self.resource, self.as_asked(how))
         if found.missing and (not self.keep_going or not found.items):
             if found.results.failures and not found.results.worked:
                 found.results.check()
+            warn_of(found.results, self.screen)
             raise search.missing(found.missing, self.resource)
         for each in found.missing:
             self.screen.error(search.missing([each], self.resource).message)
@@ -603,7 +616,7 @@ class OptionalTargets(Listing[R]):
         from ectwo_cli.render.show import show
 
         refs = read_refs(self.screen, self.targets, self.resource)
-        found = search.look_up(refs, self.clients, self.resource, how)
+        found = search.look_up(refs, self.clients, self.resource, self.as_asked(how))
         if not found.results.worked:
             found.results.check()
         pages = [search.Page(found.items)]
@@ -659,11 +672,12 @@ class Target(Scope, Generic[R]):
         """It. Raises NotFound, UsageError when several bear the name, SomeFailed when no region answered."""
         (which,) = read_refs(self.screen, [self.target], self.resource, most=1)
         found = search.look_up([which], clients or self.clients, self.resource, how)
+        if found.missing and found.results.failures and not found.results.worked:
+            found.results.check()
+        if found.missing or not which.is_id:
+            # What answered may not be the only one of that name.
+            warn_of(found.results, self.screen)
         if found.missing:
-            if found.results.failures and not found.results.worked:
-                found.results.check()
-            for failure in found.results.failures:
-                self.screen.warn(f"{failure.where} did not answer: {failure.error}")
             raise search.missing([which], self.resource)
         items = found.items
         if len(items) > 1:
@@ -974,6 +988,15 @@ def _field_of(option: str | None) -> str:
 
 def _split(values: Sequence[str]) -> list[str]:
     return [part for value in values for part in value.split(",") if part]
+
+
+def warn_of(results: Results[Client, Any], screen: Screen) -> None:
+    """Warn of the regions that did not answer."""
+    for failure in results.failures:
+        from ectwo_cli.aws.explain import explain
+
+        told = explain(failure.error)
+        screen.warn(f"{failure.where} did not answer: {told.message}" + (f" ({told.code})" if told.code else ""))
 
 
 def _check_region(each: Pattern, known: Mapping[str, str], enabled: Sequence[str]) -> None:

@@ -112,6 +112,10 @@ class Account:
             return dict.fromkeys(names, "unknown")
         return self.learn_regions(answer["Regions"])
 
+    def knows(self, region: str) -> bool:
+        """Whether there is such a region, as far as can be told without asking EC2."""
+        return region in (self._cached_regions() or ()) or region in self.botocore_session.get_available_regions("ec2")
+
     def learn_regions(self, answer: Sequence[Raw]) -> Mapping[str, str]:
         """Take what DescribeRegions says of all regions for the list that is believed for a day."""
         found = {each["RegionName"]: each.get("OptInStatus", "opt-in-not-required") for each in answer}

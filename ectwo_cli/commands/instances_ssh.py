@@ -16,7 +16,7 @@ from ectwo_cli.aws.session import Client
 from ectwo_cli.errors import EctwoError, NotFound, Partial, UsageError
 from ectwo_cli.expand import QUERY, Group
 from ectwo_cli.model import R
-from ectwo_cli.options import Search, read_refs
+from ectwo_cli.options import Search, read_refs, warn_of
 from ectwo_cli.services import search
 from ectwo_cli.services.instances import Instance
 
@@ -64,9 +64,11 @@ class Hosts(Search[R]):
             return None
         (which,) = read_refs(self.screen, [self.words[0]], Instance, most=1)
         found = search.look_up([which], self.clients, Instance)
+        if found.missing and found.results.failures and not found.results.worked:
+            found.results.check()
+        if found.missing or not which.is_id:
+            warn_of(found.results, self.screen)
         if found.missing:
-            if found.results.failures and not found.results.worked:
-                found.results.check()
             raise search.missing([which], Instance)
         running = [item for item in found.items if item.state == "running"]
         candidates = running or found.items
@@ -81,8 +83,7 @@ class Hosts(Search[R]):
             items: list[Any] = self.query.order(item for page in results for item in page.items)
             if not results.worked or (results.failures and not items):
                 results.check()
-            for failure in results.failures:
-                self.screen.warn(f"{failure.where} did not answer: {failure.error}")
+            warn_of(results, self.screen)
             return items
         found = search.look_up(read_refs(self.screen, ["-"], Instance), self.clients, Instance)
         if found.missing:

@@ -13,7 +13,7 @@ from ectwo_cli.errors import UsageError, nearest
 from ectwo_cli.expand import QUERY
 from ectwo_cli.fanout import across
 from ectwo_cli.model import R
-from ectwo_cli.options import Consent, Report, Scope, Selection, Target, Targets, Waiting, carry_out
+from ectwo_cli.options import Consent, Report, Scope, Selection, Target, Targets, Waiting, carry_out, warn_of
 from ectwo_cli.outcome import Outcome
 from ectwo_cli.services import recycle, registering, search, snapshots, snapshotting
 from ectwo_cli.services.images import Image
@@ -132,8 +132,7 @@ def _chosen(scope: Scope, texts: Sequence[str]) -> list[Volume | Instance]:
     for found in (volumes, instances):
         if found.results.failures and not found.results.worked:
             found.results.check()
-        for failure in found.results.failures:
-            scope.screen.warn(f"{failure.where} did not answer: {failure.error}")
+        warn_of(found.results, scope.screen)
     return snapshotting.choose(refs, volumes, instances)
 
 

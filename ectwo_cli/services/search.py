@@ -105,7 +105,7 @@ REGION_NAME = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 def ref(text: str, cls: type[R]) -> Ref:
     """Read ``ID``, ``NAME``, ``REGION/ID`` or ``REGION/NAME``. Raises UsageError for a malformed ID."""
     region, rest = split_region(text)
-    if not rest:
+    if not rest or (rest.endswith("/") and REGION_NAME.fullmatch(rest[:-1])):
         raise UsageError(f"an empty {cls.kind.noun} name")
     return Ref(text, region, rest, is_id(rest, cls))
 

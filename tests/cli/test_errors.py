@@ -311,6 +311,8 @@ USAGE = [
         "malformed instance ID 'i-xyz'",
         "an ID is i- and 8 or 17 of the digits 0-9 a-f",
     ),
+    (("instances", "show", "us-esat-1/web"), "no region matches 'us-esat-1'", "did you mean us-east-1?"),
+    (("instances", "show", "us-east-1/"), "an empty instance name", None),
     (("instances", "find", "--where", "stat = x"), "instance has no property 'stat'", "did you mean state?"),
     (("instances", "find", "--columns", "id,nmae"), "instance has no property 'nmae'", "did you mean name?"),
     (("instances", "find", "--sort", "nmae"), "instance has no property 'nmae'", "did you mean name?"),
@@ -374,3 +376,10 @@ def test_a_defect_has_no_traceback_but_with_debug(ectwo: Run) -> None:
         "error: ZeroDivisionError: x\nhint: this is a defect of ectwo; --debug shows where it happened\n",
     )
     assert "Traceback (most recent call last)" in ectwo("instances", "find", "--debug")[2]
+
+
+@pytest.mark.parametrize("argv", [(), ("instances",)])
+def test_help_where_nothing_is_said(ectwo: Run, capsys: pytest.CaptureFixture[str], argv: tuple[str, ...]) -> None:
+    code, out, text = ectwo(*argv)
+    assert ectwo(*argv, "--help")[0] == 0
+    assert (code, out, text) == (2, "", capsys.readouterr().out)

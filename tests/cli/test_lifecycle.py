@@ -49,6 +49,27 @@ def test_nothing_on_stdin_is_nothing_to_do(ectwo_here: Ectwo) -> None:
     assert (done.code, done.out) == (0, "[]\n")
 
 
+def test_a_name_means_what_is_terminated_only_with_all_states(ec2: Ec2, ectwo_here: Ectwo) -> None:
+    (id,) = launch(ec2, HERE, "gone")
+    ec2.boto(HERE).terminate_instances(InstanceIds=[id])
+    assert ectwo_here("instances", "terminate", "gone", "--yes").code == 3
+    done = ectwo_here("instances", "terminate", "gone", "--all-states", "--yes", "--columns", "id,action")
+    assert (done.code, done.out) == (0, f"id\taction\n{id}\tunchanged\n")
+
+
+def test_a_region_that_does_not_answer_is_told_beside_what_is_not_found(ec2: Ec2, ectwo_here: Ectwo) -> None:
+    (id,) = launch(ec2, HERE, "a")
+    ec2.fault("DescribeInstances", region="eu-west-1", code="UnauthorizedOperation", times=None)
+    told = ectwo_here("instances", "protect", "nowhere")
+    warning = "warning: eu-west-1 did not answer: UnauthorizedOperation. (UnauthorizedOperation)\n"
+    assert (told.code, told.err) == (3, f"{warning}error: no instance nowhere\n")
+    # It may have another one of that name.
+    told = ectwo_here("instances", "show", "a", "id")
+    assert (told.code, told.out, told.err) == (0, f"{id}\n", warning)
+    told = ectwo_here("instances", "show", id, "id")
+    assert (told.code, told.out, told.err) == (0, f"{id}\n", "")
+
+
 def test_without_a_terminal_and_a_yes_nothing_is_done(ec2: Ec2, ectwo_here: Ectwo) -> None:
     (id,) = launch(ec2, HERE, "a")
     for verb in ("stop", "reboot", "terminate"):
