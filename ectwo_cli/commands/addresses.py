@@ -85,8 +85,8 @@ def instance(target: Target[Address], view: ViewOptions[Instance], names: Proper
 
     address = target.item()
     if address.instance_id is None:
-        holder = f"network interface {address.network_interface_id}" if address.network_interface_id else "nothing"
-        raise errors.NotFound(f"address {address.public_ip} leads to no instance, but to {holder}")
+        holder = f", but to network interface {address.network_interface_id}" if address.network_interface_id else ""
+        raise errors.NotFound(f"address {address.public_ip} leads to no instance{holder}")
     found = search.look_up(
         [search.ref(f"{address.region}/{address.instance_id}", Instance)],
         lambda region: [target.client_of(address)],

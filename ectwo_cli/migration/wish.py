@@ -43,7 +43,7 @@ class Wish:
         if self.name is not None:
             check_template(self.name)
         if self.on_conflict not in CONFLICTS:
-            raise UsageError(f"on-conflict: {self.on_conflict}", hint=f"one of {', '.join(CONFLICTS)}")
+            raise UsageError(f"unknown --on-conflict {self.on_conflict!r}", hint=f"one of {', '.join(CONFLICTS)}")
         if self.duration is not None and (self.duration % 15 or not 15 <= self.duration <= 2880):
             raise UsageError(
                 f"a time-based copy of {self.duration} minutes is not possible",

@@ -112,7 +112,7 @@ def test_instance_of_a_free_address_is_not_found(near: Ectwo, ec2: Ec2) -> None:
     run = near("addresses", "instance", "spare")
     ip = named(ec2, "spare")["PublicIp"]
     assert (run.code, run.out) == (3, "")
-    assert run.err == f"error: address {ip} leads to no instance, but to nothing\n"
+    assert run.err == f"error: address {ip} leads to no instance\n"
 
 
 # Allocating

@@ -177,7 +177,7 @@ def test_without_a_yes_nothing_is_done(ec2: Ec2, ectwo_here: Ectwo) -> None:
             "organization or unit, nor public"),
         (["web-1", "--to", WEST, "--kms-key", f"{EU}=k"], 2, f"--kms-key {EU}=k: {EU} is not among the destinations"),
         (["web-1", "--to", WEST, "--completion-duration", "20m"], 2, "a time-based copy of 20 minutes is not possible"),
-        (["web-1", "--to", WEST, "--on-conflict", "panic"], 2, "on-conflict: panic"),
+        (["web-1", "--to", WEST, "--on-conflict", "panic"], 2, "unknown --on-conflict 'panic'"),
         (["web-1", "--to", WEST, "--order", "random"], 2, "--order random"),
         (["--resume", "--to", WEST], 2, "--resume goes where the migration goes; leave --to out"),
         (["--resume"], 3, "no migration is unfinished"),
