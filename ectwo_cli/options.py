@@ -70,6 +70,9 @@ Properties: TypeAlias = Annotated[
     ),
     complete.PROPERTIES,
 ]
+AllStates: TypeAlias = Annotated[
+    bool, typer.Option("--all-states", help="Also what a search leaves out: {hidden}.", rich_help_panel=QUERY)
+]
 Raw: TypeAlias = Annotated[
     bool, typer.Option("--raw", help="EC2's own element for it, untouched, as JSON.", rich_help_panel=OUTPUT)
 ]
@@ -329,10 +332,7 @@ class Search(Scope, Generic[R]):
             "--filter", metavar="NAME=VALUE[,VALUE]", help="A filter of EC2's own, as it is.", rich_help_panel=QUERY
         ),
     ] = field(default_factory=list)
-    all_states: Annotated[
-        bool,
-        typer.Option("--all-states", help="Also what a search leaves out: {hidden}.", rich_help_panel=QUERY),
-    ] = False
+    all_states: AllStates = False
     properties: Mapping[str, list[str]] = field(default_factory=dict)
 
     @classmethod
@@ -392,9 +392,7 @@ class Search(Scope, Generic[R]):
 
     def as_asked(self, how: Find[R]) -> Find[R]:
         """``how`` for TARGETs: with --all-states, names find what searches leave out too."""
-        if not self.all_states:
-            return how
-        return lambda client, query: how(client, dataclasses.replace(query, everything=True))
+        return _of_all_states(how) if self.all_states else how
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -667,11 +665,19 @@ class Target(Scope, Generic[R]):
         ),
         complete.TARGETS,
     ] = ""
+    all_states: AllStates = False
+
+    @classmethod
+    def parameters(cls, resource: type[Resource] | None) -> list[inspect.Parameter]:
+        """The options; without --all-states where searches leave nothing out."""
+        assert resource is not None
+        return [each for each in super().parameters(resource) if resource.kind.hidden or each.name != "all_states"]
 
     def item(self, how: Find[R] = search.find, clients: Places | None = None) -> R:
         """It. Raises NotFound, UsageError when several bear the name, SomeFailed when no region answered."""
         (which,) = read_refs(self.screen, [self.target], self.resource, most=1)
-        found = search.look_up([which], clients or self.clients, self.resource, how)
+        asked = _of_all_states(how) if self.all_states else how
+        found = search.look_up([which], clients or self.clients, self.resource, asked)
         if found.missing and found.results.failures and not found.results.worked:
             found.results.check()
         if found.missing or not which.is_id:
@@ -940,6 +946,10 @@ def carry_out(
     show_outcomes(scope.screen, view.view(profiles=scope.several_profiles), outcomes)
     results.check()
     selection.check(outcomes)
+
+
+def _of_all_states(how: Find[R]) -> Find[R]:
+    return lambda client, query: how(client, dataclasses.replace(query, everything=True))
 
 
 def read_refs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -172,7 +173,10 @@ def wait(
         return selected.command("instances wait", [sight.item for sight in late], "--until", until)
 
     ended = follow(selected.screen, sights, verb=words, again=again, still=still)
-    done = [Outcome(each.item, each.action or "reached", each.error, each.code, each.hint) for each in outcomes(ended)]
+    done = [
+        dataclasses.replace(each, action="reached" if sight.ok else None)
+        for each, sight in zip(outcomes(ended), ended, strict=True)
+    ]
     _show(selected, view, done)
     check_time(ended, verb=words, again=again, still=still)
     selection.check(done)

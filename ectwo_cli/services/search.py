@@ -245,7 +245,7 @@ def missing(refs: Sequence[Ref], cls: type[R], hint: str | None = None) -> NotFo
 
 def several(which: Ref, items: Sequence[R], cls: type[R]) -> UsageError:
     """The error for a name that several bear, where one is needed; it lists them."""
-    names = ", ".join(f"{item.region}/{getattr(item, cls.kind.id)}" for item in items)  # type: ignore[attr-defined]
+    names = ", ".join("/".join(str(part) for part in _whereabouts(item) if part) for item in items)
     return UsageError(
         f"{len(items)} {cls.kind.plural} are named {which.text!r}: {names}", hint="name one of them by its ID"
     )

@@ -261,3 +261,11 @@ def test_show_finds_by_id_name_and_region(fleet: list[Raw], ectwo_find: Ectwo) -
 
     gone = next(raw for raw in fleet if not alive(raw))
     assert ectwo_find("instances", "show", gone["InstanceId"], "state").out == "terminated\n"
+
+
+def test_a_name_finds_a_terminated_instance_with_all_states(fleet: list[Raw], ectwo_find: Ectwo) -> None:
+    names = [tag(raw, "Name") for raw in fleet]
+    gone = next(raw for raw in fleet if not alive(raw) and tag(raw, "Name") and names.count(tag(raw, "Name")) == 1)
+    name = tag(gone, "Name") or ""
+    assert ectwo_find("instances", "show", name, "id").code == 3
+    assert ectwo_find("instances", "show", name, "id", "--all-states").out == f"{gone['InstanceId']}\n"
