@@ -130,13 +130,19 @@ class Sandbox:
     def answer(self, request: Request) -> Reply:
         """The reply to an AWS request, with whatever faults are in force."""
         with self.lock:
+            world = self.world
             strike = self.faults.strike(
                 request.service, request.operation, request.region, request.account, request.query.values()
             )
         if strike.delay:
             time.sleep(strike.delay)
+        # What was held up while the world was made anew is of the old one: it neither acts in the new one nor counts.
+        if self.world is not world:
+            return Reply(lost=True, code="(cut)")
         reply = self._act(request, strike)
         with self.lock:
+            if self.world is not world:
+                return reply
             self.calls += 1
             self.faults.log(
                 {
