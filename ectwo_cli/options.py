@@ -70,6 +70,15 @@ Properties: TypeAlias = Annotated[
     ),
     complete.PROPERTIES,
 ]
+AnyTargets: TypeAlias = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[TARGET]...",
+        show_default=False,
+        help="IDs or names of {plural}, each alone or as REGION/ID; - reads them from stdin, one a line.",
+    ),
+    complete.TARGETS,
+]
 AllStates: TypeAlias = Annotated[
     bool, typer.Option("--all-states", help="Also what a search leaves out: {hidden}.", rich_help_panel=QUERY)
 ]
@@ -527,15 +536,7 @@ class Listing(Search[R]):
 class Targets(Search[R]):
     """What a bulk verb acts on: TARGETs, or the query options, or --all."""
 
-    targets: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="[TARGET]...",
-            show_default=False,
-            help="IDs or names of {plural}, each alone or as REGION/ID; - reads them from stdin, one a line.",
-        ),
-        complete.TARGETS,
-    ] = field(default_factory=list)
+    targets: AnyTargets = field(default_factory=list)
     all_: Annotated[bool, typer.Option("--all", help="Everything in scope, on purpose.", rich_help_panel=QUERY)] = False
     keep_going: Annotated[
         bool,
@@ -594,15 +595,7 @@ class Targets(Search[R]):
 class OptionalTargets(Listing[R]):
     """What a listing is about: TARGETs, or the query options; neither means everything in scope."""
 
-    targets: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="[TARGET]...",
-            show_default=False,
-            help="IDs or names of {plural}, each alone or as REGION/ID; - reads them from stdin, one a line.",
-        ),
-        complete.TARGETS,
-    ] = field(default_factory=list)
+    targets: AnyTargets = field(default_factory=list)
 
     def list_targets_into(self, view: ViewOptions[R], how: Find[R] = search.find) -> None:
         """Search or look up, and show. Raises what :meth:`list_into` does, and NotFound for a TARGET."""

@@ -6,6 +6,7 @@ their keys are added to over time, never renamed.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -15,7 +16,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Event:
+class Event(ABC):
     """What all events have."""
 
     kind: ClassVar[str]
@@ -23,9 +24,9 @@ class Event:
     at: datetime
     plan: str
 
+    @abstractmethod
     def body(self) -> dict[str, Any]:
         """The keys of this event's own."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
