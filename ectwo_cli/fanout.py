@@ -55,9 +55,10 @@ def across(
 ) -> Results[Place, T]:
     """Run ``work`` on every place at once and pass on what it yields, in the order in which it comes.
 
-    A worker goes on only when what it yielded last has been taken, so that a fast server can't fill the memory and the
-    first page is shown before the second is asked for. Leaving the iteration early (an error, Ctrl-C) stops the
-    workers at their next item; they are daemons, so they never hold up the end of the program.
+    The second value of a place is begun only when the first has been worked on, so that the first page is shown before
+    the next is asked for, and whoever leaves then has asked for nothing in vain. From there on a worker is one value
+    ahead and no more, so that a fast server can't fill the memory. Leaving the iteration early (an error, Ctrl-C) stops
+    the workers at their next item; they are daemons, so they never hold up the end of the program.
     """
     inbox: queue.Queue[_Message[Any]] = queue.Queue()
     stopped = threading.Event()
@@ -70,11 +71,12 @@ def across(
 
     def run() -> None:
         while (place := next_place()) is not None and not stopped.is_set():
+            done: threading.Event | None = None
             try:
                 for value in work(place):
-                    taken = threading.Event()
-                    inbox.put(_Message("value", value, taken))
-                    taken.wait()
+                    before, done = done, threading.Event()
+                    inbox.put(_Message("value", value, done))
+                    (before or done).wait()
                     if stopped.is_set():
                         return
                 inbox.put(_Message("done", None, None))
@@ -82,7 +84,7 @@ def across(
                 inbox.put(_Message("failed", Failure(where(place), error, place), None))
 
     def stream() -> Iterator[T]:
-        taken: threading.Event | None = None
+        done: threading.Event | None = None
         left = len(places)
         try:
             for _ in range(min(most, len(places))):
@@ -90,11 +92,10 @@ def across(
             while left:
                 message = inbox.get()
                 if message.kind == "value":
-                    taken = message.taken
+                    done = message.done
                     yield message.value
-                    if taken is not None:
-                        taken.set()
-                    taken = None
+                    if done is not None:
+                        done.set()
                     continue
                 left -= 1
                 if message.kind == "done":
@@ -105,8 +106,8 @@ def across(
                     results.failures.append(message.value)
         finally:
             stopped.set()
-            if taken is not None:
-                taken.set()
+            if done is not None:
+                done.set()
 
     results: Results[Place, T] = Results(stream())
     return results
@@ -154,7 +155,8 @@ def in_order(parts: Sequence[Place], work: Callable[[Place], T], *, threads: int
 class _Message(Generic[T]):
     kind: str
     value: T
-    taken: threading.Event | None
+    done: threading.Event | None
+    """Set when the value has been worked on."""
 
 
 class Workers(Generic[T]):

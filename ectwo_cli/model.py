@@ -16,11 +16,12 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from operator import itemgetter
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from ectwo_cli.errors import UsageError, nearest
@@ -46,7 +47,8 @@ Raw = Mapping[str, Any]
 class Column:
     """A property of a resource.
 
-    ``paths`` are where its raw values are in EC2's element; ``read`` makes the property of them.
+    ``paths`` are where its raw values are in EC2's element; ``read`` makes the property of them. One without paths is
+    absent until it is filled in later.
     ``filter`` is the EC2 filter that compares the very same value, or None where EC2 has none.
     ``option`` is the option of ``find`` that asks for it; without one it is reached by ``--where``.
     ``values`` are all values it can have, where they are few and known.
@@ -133,16 +135,19 @@ class Resource:
     @classmethod
     def parse(cls, data: Raw, region: str, profile: str | None = None) -> Self:
         """Read the properties from ``data``, one element of EC2's answer in ``region``."""
-        return cls.assemble([read(data) for read in _picks(cls)], region, profile)
+        (made,) = cls.assemble([[read(data)] for read in _picks(cls)], region, profile)
+        return made
 
     @classmethod
-    def assemble(cls, values: Sequence[Any], region: str, profile: str | None = None) -> Self:
-        """Make the properties of ``values``, the raw ones at ``paths(cls)`` of one element, in that order."""
-        plain, get, readers = _readers(cls)
-        properties = dict(zip(plain, get(values), strict=True))
-        for name, read in readers:
-            properties[name] = read(values, region, profile)
-        return cls(**properties)
+    def assemble(cls, values: Sequence[Sequence[Any]], region: str, profile: str | None = None) -> list[Self]:
+        """Make resources of raw ``values``: for each of ``paths(cls)``, in that order, those of all elements."""
+        made = [cls.__new__(cls) for _ in values[0]]
+        given = [*values, repeat(region), repeat(profile), repeat(None)]
+        # Property by property, as a dataclass sets them, but without a call of Python's for each resource.
+        for put, read, at in _setters(cls):
+            those = [given[each] for each in at]
+            deque(map(put, made, map(read, *those) if read else those[0]), maxlen=0)
+        return made
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(column,))
@@ -194,7 +199,7 @@ def once(make: Callable[[type[Resource]], T]) -> Callable[[type[Resource]], T]:
     return typing.cast(Callable[[type[Resource]], T], cache(make))
 
 
-REGION, PROFILE = "@region", "@profile"
+REGION, PROFILE, ABSENT = "@region", "@profile", "@absent"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -302,41 +307,18 @@ def _picks(cls: type[Resource]) -> list[Callable[[Any], Any]]:
     return [pick(path) for path in paths(cls)]
 
 
-Assemble = Callable[[Sequence[Any], str, "str | None"], Any]
+Setter = tuple[Callable[[Any, Any], None], "Callable[..., Any] | None", Sequence[int]]
 
 
 @once
-def _readers(
-    cls: type[Resource],
-) -> tuple[list[str], Callable[[Sequence[Any]], tuple[Any, ...]], list[tuple[str, Assemble]]]:
-    """The properties that are a raw value as it is, what gets them all at once, and the readers of the others."""
-    at = {path: index for index, path in enumerate(paths(cls))}
-    plain = [col for col in columns(cls).values() if col.read is None and len(col.paths) == 1 and col.paths[0] in at]
-    others = [(col.name, _reader(col, at)) for col in columns(cls).values() if col not in plain]
-    indexes = [at[col.paths[0]] for col in plain]
-    get = itemgetter(*indexes) if len(indexes) > 1 else lambda values: tuple(values[index] for index in indexes)
-    return [col.name for col in plain], get, others
-
-
-def _reader(col: Column, at: Mapping[str, int]) -> Assemble:
-    picks = [_raw(path, at) for path in col.paths]
-    read = col.read
-    if read is None:
-        (only,) = picks
-        return only
-    if len(picks) == 1:
-        (only,) = picks
-        return lambda values, region, profile: read(only(values, region, profile))
-    return lambda values, region, profile: read(*(get(values, region, profile) for get in picks))
-
-
-def _raw(path: str, at: Mapping[str, int]) -> Assemble:
-    if path == REGION:
-        return lambda values, region, profile: region
-    if path == PROFILE:
-        return lambda values, region, profile: profile
-    index = at[path]
-    return lambda values, region, profile: values[index]
+def _setters(cls: type[Resource]) -> list[Setter]:
+    """For each property what sets it, what makes it of its raw values, and where those are: in the order of
+    ``paths``, then the region, the profile and nothing."""
+    at = {path: index for index, path in enumerate([*paths(cls), REGION, PROFILE, ABSENT])}
+    return [
+        (getattr(cls, col.name).__set__, col.read, [at[path] for path in col.paths or (ABSENT,)])
+        for col in columns(cls).values()
+    ]
 
 
 def _plain(hint: Any) -> type:

@@ -115,8 +115,19 @@ def text_of(value: Any) -> str:
 
 def iso(moment: datetime) -> str:
     """ISO 8601 in UTC: ``2026-11-22T15:04:05Z``, with fractions of a second only where there are some."""
-    plain = moment.astimezone(timezone.utc).replace(tzinfo=None)
-    return plain.isoformat(timespec="milliseconds" if plain.microsecond else "seconds") + "Z"
+    there = moment if moment.tzinfo is timezone.utc else moment.astimezone(timezone.utc)
+    return there.isoformat(timespec="milliseconds" if there.microsecond else "seconds")[: -len("+00:00")] + "Z"
+
+
+def instant(text: str) -> datetime | None:
+    """A time as EC2 writes it (``2026-11-22T15:04:05.000Z``); None where it is written in another way."""
+    if not _INSTANT.fullmatch(text):
+        return None
+    return datetime.fromisoformat(text[:-1]).replace(tzinfo=timezone.utc)
+
+
+# Python 3.10 takes three digits of a fraction, or six.
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z", re.ASCII)
 
 
 def _texts(value: Any) -> list[str]:
@@ -420,9 +431,14 @@ class Query(Generic[R]):
 
 def default_key(item: Resource) -> tuple[Any, ...]:
     """Region, name (nameless last), ID; then profile and every default column, so that an order is one order."""
-    values = _in_default_order(item.__class__)(item)
-    # Most are text: a call for each of them takes most of the time that sorting does.
-    return tuple([(False, value) if value.__class__ is str and value else _part_of_key(value) for value in values])
+    key: list[Any] = []
+    for value in _in_default_order(item.__class__)(item):
+        if value is None or value == "":
+            key += (True, "")
+        else:
+            # Most are text: a call for each of them takes most of the time that sorting does.
+            key += (False, value if value.__class__ is str else sort_key(value))
+    return tuple(key)
 
 
 @once
@@ -432,10 +448,6 @@ def _in_default_order(cls: type[Resource]) -> Callable[[Resource], tuple[Any, ..
     chosen = [name for name in names if name in known]
     get = operator.attrgetter(*chosen)
     return get if len(chosen) > 1 else lambda item: (get(item),)
-
-
-def _part_of_key(value: Any) -> tuple[bool, Any]:
-    return (True, "") if _unset(value) else (False, sort_key(value))
 
 
 def sort_key(value: Any) -> Any:

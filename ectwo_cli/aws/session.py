@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 HOME_REGION = "us-east-1"
 """Where the regions are asked for when nothing says where the account is at home."""
 
-ROWS = "@rows"
-"""Under this key of an answer is what :meth:`Client.rows` gives, when it was read as rows."""
+COLUMNS = "@columns"
+"""Under this key of an answer is what :meth:`Client.columns` gives, when it was read that way."""
 
 REGIONS_LAST = 24 * 3600
 """Seconds for which the list of enabled regions is believed."""
@@ -286,10 +286,11 @@ class Client:
         for answer, more in self._answers(lambda **page: self.call(operation, **params, **page)):
             yield read(answer), more
 
-    def rows(
+    def columns(
         self, operation: str, items: str, paths: Sequence[str], **params: Any
     ) -> Iterator[tuple[list[list[Any]], bool]]:
-        """The raw values at ``paths`` of each element at ``items``, page by page, with whether there is a further page.
+        """For each of ``paths`` the raw values of all elements at ``items``, page by page, with whether there is a
+        further page.
 
         They are what ``model.pick`` reads from the elements that :meth:`pages` gives, in a tenth of the time: nothing
         else of the answer is read.
@@ -305,8 +306,8 @@ class Client:
                 return self.call(operation, **params, **page)
 
         for answer, more in self._answers(call):
-            found = answer.get(ROWS)
-            yield [[read(each) for read in picks] for each in elements(answer)] if found is None else found, more
+            found = answer.get(COLUMNS)
+            yield [[read(each) for each in elements(answer)] for read in picks] if found is None else found, more
 
     @staticmethod
     def _answers(call: Callable[..., dict[str, Any]]) -> Iterator[tuple[dict[str, Any], bool]]:

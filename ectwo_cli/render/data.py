@@ -11,7 +11,7 @@ from typing import Any
 from ectwo_cli.model import Resource
 from ectwo_cli.render.screen import Screen
 from ectwo_cli.render.text import CONTROLS, cell, compact, escaped, json_safe, plain, tsv_cell
-from ectwo_cli.render.view import Field
+from ectwo_cli.render.view import Field, values
 
 CHUNK = 500
 """Records written at once: enough for speed, little enough for memory."""
@@ -22,14 +22,26 @@ Records = Iterable[dict[str, Any]]
 # JSON
 
 
-def write_json(screen: Screen, records: Records) -> None:
-    """One array, indented by 2, as ``json.dumps(indent=2)`` writes it, but in a tenth of the time."""
+def write_json(screen: Screen, objects: Iterable[str]) -> None:
+    """One array of what :func:`json_objects` makes, indented by 2, as ``json.dumps(indent=2)`` writes it."""
     opening = "[\n  "
-    for chunk in _chunks(records):
-        screen.write(json_safe(opening + ",\n  ".join(pretty(each, "\n  ") for each in chunk)))
+    for chunk in _chunks(objects):
+        screen.write(json_safe(opening + ",\n  ".join(chunk)))
         opening = ",\n  "
     screen.write("[]\n" if opening.startswith("[") else "\n]\n")
     screen.flush()
+
+
+def json_objects(fields: Sequence[Field], items: Iterable[Any]) -> Iterator[str]:
+    """Each item as an object of an array. In a tenth of the time that ``json.dumps(indent=2)`` takes."""
+    if any(each.optional for each in fields) or not fields:
+        for record in records(fields, items):
+            yield pretty(record, "\n  ")
+        return
+    members = ",".join(f"\n    {_key(each.name).replace('%', '%%')}%s" for each in fields)
+    frame, get = f"{{{members}\n  }}", values(fields)
+    for item in items:
+        yield frame % tuple(_parts(get(item), "\n    "))
 
 
 def write_json_value(screen: Screen, value: Any) -> None:
@@ -63,21 +75,23 @@ def pretty(value: Any, line: str = "\n") -> str:
     if kind is dict:
         if not value:
             return "{}"
-        # Most parts are text or absent: a call for each of them would take longer than all the rest.
-        parts = [
-            _key(key)
-            + (encode_basestring(part) if type(part) is str else "null" if part is None else pretty(part, inner))
-            for key, part in value.items()
-        ]
+        parts = [_key(key) + part for key, part in zip(value, _parts(value.values(), inner), strict=True)]
         return f"{{{inner}{f',{inner}'.join(parts)}{line}}}"
     if isinstance(value, (list, tuple)):
         if not value:
             return "[]"
-        texts = [encode_basestring(part) if type(part) is str else pretty(part, inner) for part in value]
-        return f"[{inner}{f',{inner}'.join(texts)}{line}]"
+        return f"[{inner}{f',{inner}'.join(_parts(value, inner))}{line}]"
     if isinstance(value, str):
         return encode_basestring(value)
     return pretty(plain(value), line)
+
+
+def _parts(some: Iterable[Any], line: str) -> list[str]:
+    # Most are text or absent: a call for each of them would take longer than all the rest.
+    return [
+        encode_basestring(part) if part.__class__ is str else "null" if part is None else pretty(part, line)
+        for part in some
+    ]
 
 
 @lru_cache(maxsize=1000)
@@ -203,17 +217,17 @@ def target(item: Resource) -> str:
 
 def cells(fields: Sequence[Field], items: Iterable[Any]) -> Iterator[list[str]]:
     """The rows for CSV and TSV."""
-    getters = [each.get for each in fields]
+    get = values(fields)
     for item in items:
-        yield [cell(get(item)) for get in getters]
+        yield [cell(value) for value in get(item)]
 
 
 def records(fields: Sequence[Field], items: Iterable[Any]) -> Iterator[dict[str, Any]]:
     """The objects for JSON and YAML."""
-    getters = [(each.name, each.get) for each in fields]
+    names, get = [each.name for each in fields], values(fields)
     optional = [each.name for each in fields if each.optional]
     for item in items:
-        made = {name: get(item) for name, get in getters}
+        made = dict(zip(names, get(item), strict=True))
         for name in optional:
             if made[name] is None:
                 del made[name]

@@ -11,7 +11,7 @@ from typing import Any
 from ectwo_cli.aws.calls import is_denied, is_throttle
 from ectwo_cli.aws.session import Client, code_of
 from ectwo_cli.model import REGION, Raw, Regional, column, resource, tags_of
-from ectwo_cli.query import Query, moment
+from ectwo_cli.query import Query, instant, moment
 from ectwo_cli.services import search, usage
 from ectwo_cli.services.search import Page
 from ectwo_cli.services.usage import GROUP, INSTANCE, Unknown
@@ -22,7 +22,7 @@ COPIED = re.compile(r"\[Copied (ami-[0-9a-f]+) from ([a-z0-9-]+)\]")
 
 def time_of(text: str | None) -> datetime | None:
     """A time that EC2 gives as text (``2026-01-31T12:00:00.000Z``)."""
-    return moment(text, datetime.now(timezone.utc)) if text else None
+    return (instant(text) or moment(text, datetime.now(timezone.utc))) if text else None
 
 
 def source_of(
@@ -43,20 +43,28 @@ def volumes_of(mappings: Sequence[Raw] | None) -> list[dict[str, Any]]:
     return [
         {
             "device": each.get("DeviceName"),
-            "snapshot_id": each["Ebs"].get("SnapshotId"),
-            "size_gib": each["Ebs"].get("VolumeSize"),
-            "type": each["Ebs"].get("VolumeType"),
-            "encrypted": each["Ebs"].get("Encrypted"),
+            "snapshot_id": disk.get("SnapshotId"),
+            "size_gib": disk.get("VolumeSize"),
+            "type": disk.get("VolumeType"),
+            "encrypted": disk.get("Encrypted"),
         }
         for each in mappings or ()
-        if each.get("Ebs")
+        if (disk := each.get("Ebs"))
     ]
+
+
+def _of_disks(mappings: Sequence[Raw] | None, what: str) -> list[Any]:
+    return [value for each in mappings or () if (value := (each.get("Ebs") or {}).get(what))]
 
 
 def size_of(mappings: Sequence[Raw] | None) -> int | None:
     """All its volumes together, in GiB; None where it has none on EBS."""
-    sizes = [each["size_gib"] for each in volumes_of(mappings) if each["size_gib"]]
-    return sum(sizes) if sizes else None
+    return sum(_of_disks(mappings, "VolumeSize")) or None
+
+
+def snapshots_of(mappings: Sequence[Raw] | None) -> list[str]:
+    """The IDs of the snapshots that its volumes are made of."""
+    return _of_disks(mappings, "SnapshotId")
 
 
 @resource(
@@ -119,7 +127,7 @@ class Image(Regional):
     size_gib: int | None = column("BlockDeviceMappings", read=size_of, help="its volumes together, in GiB")
     snapshot_ids: list[str] = column(
         "BlockDeviceMappings",
-        read=lambda mappings: [each["snapshot_id"] for each in volumes_of(mappings) if each["snapshot_id"]],
+        read=snapshots_of,
         filter="block-device-mapping.snapshot-id",
         option="--snapshot",
         help="IDs of its snapshots",
@@ -211,8 +219,7 @@ def by_snapshot(client: Client) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for page in client.pages(kind.operation, kind.items, MaxResults=kind.page_size, **kind.owned):
         for data in page:
-            volumes = volumes_of(data.get("BlockDeviceMappings"))
-            for snapshot in [each["snapshot_id"] for each in volumes if each["snapshot_id"]] or [""]:
+            for snapshot in snapshots_of(data.get("BlockDeviceMappings")) or [""]:
                 found.setdefault(snapshot, []).append(data["ImageId"])
     return found
 

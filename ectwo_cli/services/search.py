@@ -30,9 +30,8 @@ def find(client: Client, query: Query[R]) -> Iterator[Page[R]]:
     """What matches in one region, page by page. EC2: the kind's Describe operation. Raises botocore's errors."""
     kind = query.cls.kind
     params = {"MaxResults": kind.page_size, "Filters": list(query.ec2_filters()) or None, **kind.owned, **query.params}
-    assemble = query.cls.assemble
-    for rows, more in client.rows(kind.operation, kind.items, paths(query.cls), **params):
-        found = (assemble(values, client.region, client.profile) for values in rows)
+    for values, more in client.columns(kind.operation, kind.items, paths(query.cls), **params):
+        found = query.cls.assemble(values, client.region, client.profile)
         yield Page([item for item in found if query.matches(item)], more)
 
 

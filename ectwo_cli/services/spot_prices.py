@@ -78,10 +78,9 @@ class SpotPrice(Regional):
     timestamp: datetime = column("Timestamp", default=True, help="since when it is that much")
     on_demand: float | None = column(
         # Of another service: filled in later.
-        read=lambda: None,
         help="the on-demand price, US dollars an hour; absent where it could not be found out",
     )
-    saving: float | None = column(read=lambda: None, help="how much less than on demand it is, in percent")
+    saving: float | None = column(help="how much less than on demand it is, in percent")
 
 
 def at_most(price: float) -> Condition:

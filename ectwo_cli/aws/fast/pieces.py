@@ -35,6 +35,7 @@ class Pieces:
         self._folder = folder
         self._read_whole = whole
         self._whole: Json | None = None
+        self._read: dict[str, Json] = {}
         self._lock = threading.RLock()
 
     def whole(self) -> Json:
@@ -47,15 +48,18 @@ class Pieces:
     def get(self, name: str, cut: Callable[[Json], Json]) -> Json:
         """The piece ``name``, which ``cut`` makes of the document. What ``cut`` raises is passed on."""
         with self._lock:
-            if (kept := self._kept(name)) is not None:
-                return kept
-            piece = cut(self.whole())
-            if self._folder is not None:
-                text = json.dumps(piece, separators=(",", ":"))
-                if not self._folder.exists():
-                    _throw_away_old(self._folder)
-                write_cache(self._folder / f"{name}.json", f"{zlib.crc32(text.encode()):08x}\n{text}")
-            return piece
+            if name not in self._read:
+                self._read[name] = self._kept(name) or self._cut(name, cut)
+            return self._read[name]
+
+    def _cut(self, name: str, cut: Callable[[Json], Json]) -> Json:
+        piece = cut(self.whole())
+        if self._folder is not None:
+            text = json.dumps(piece, separators=(",", ":"))
+            if not self._folder.exists():
+                _throw_away_old(self._folder)
+            write_cache(self._folder / f"{name}.json", f"{zlib.crc32(text.encode()):08x}\n{text}")
+        return piece
 
     def _kept(self, name: str) -> Json | None:
         if self._folder is None:

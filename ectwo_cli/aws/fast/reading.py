@@ -1,6 +1,6 @@
 """Reading EC2's answers by a :class:`~ectwo_cli.aws.fast.sheet.Sheet`, and where botocore hands them over.
 
-An answer is read in slices of a quarter of a megabyte, which keeps the memory low and libxml2's tree in the processor's
+An answer is read in slices of an eighth of a megabyte, which keeps the memory low and libxml2's tree in the processor's
 cache. Whatever is unusual about an answer makes it botocore's own parser's, so what is read here is what is understood.
 """
 
@@ -17,13 +17,16 @@ from botocore.parsers import ResponseParserFactory
 from botocore.utils import lowercase_dict, parse_timestamp
 from lxml import etree
 
-from ectwo_cli.aws.fast.sheet import END, Sheet, Unreadable, sheet
-from ectwo_cli.aws.session import ROWS
+from ectwo_cli.aws.fast.sheet import Sheet, Unreadable, sheet
+from ectwo_cli.aws.session import COLUMNS
 from ectwo_cli.fanout import in_order
 
-SLICE = 256 * 1024
+SLICE = 128 * 1024
 THREADS = 2
 """That many read slices of one answer: they do not hold Python's lock, so Python makes resources of them meanwhile."""
+
+WORTH_THREADS = 8
+"""Slices from which on it pays to start them; of many regions with little in each, the regions' own threads do."""
 
 # What makes an answer unusual: declarations, comments and CDATA; what reads as a separator.
 _OUR_SEPARATORS = re.compile(rb"\xee\x80[\x80-\x8f]|&#(?:[xX]0*[eE]00[0-9a-fA-F]|0*573[45])")
@@ -40,22 +43,24 @@ class Reading:
     """What is read of the answers of one operation: raw values at ``paths`` of each element at ``items``."""
 
     def __init__(self, output: Any, items: str, paths: Sequence[str]) -> None:
+        self.paths = paths
         self.sheet: Sheet = sheet(output, items, paths, parse_timestamp)
         self._here = threading.local()
 
-    def rows(self, body: bytes) -> tuple[list[list[Any]], Any]:
-        """The values of each element, and the answer's root without the elements. Raises Unusual."""
+    def columns(self, body: bytes) -> tuple[list[list[Any]], Any]:
+        """For each path the values of all elements, and the answer's root without the elements. Raises Unusual."""
         start, end = self._inside(body)
         root = self._parsed(_NAMESPACE.sub(b"", body[:start], count=1) + body[end:])
         containers = root.findall(self.sheet.container)
         if len(containers) > 1 or (start < end and not (len(containers) == 1 and not len(containers[0]))):
             raise Unusual
-        rows: list[list[Any]] = []
-        decode = self.sheet.decode
+        columns: list[list[Any]] = [[] for _ in self.paths]
         parts = list(_parts(body, start, end))
-        for written in in_order(parts, lambda part: self._written(body[part]), threads=min(THREADS, len(parts))):
-            rows += [decode(each) for each in written.split(END)[:-1]]
-        return rows, root
+        threads = THREADS if len(parts) >= WORTH_THREADS else 1
+        for written in in_order(parts, lambda part: self._written(body[part]), threads=threads):
+            for column, values in zip(columns, self.sheet.decode(written), strict=True):
+                column.extend(values)
+        return columns, root
 
     def _inside(self, body: bytes) -> tuple[int, int]:
         """Where in the answer the elements begin and end; equal where there are none."""
@@ -154,7 +159,7 @@ class Parsers(ResponseParserFactory):
 
     @contextmanager
     def reading(self, reading: Reading) -> Iterator[None]:
-        """Until the end of this, answers are read by ``reading`` where they can be: the rows are under ``ROWS``."""
+        """Until the end of this, answers are read by ``reading`` where they can be: what it reads is at ``COLUMNS``."""
         self._asked.reading = reading
         try:
             yield
@@ -177,7 +182,7 @@ class _Parser:
         if response["status_code"] != 200:
             return self.standard.parse(response, shape)
         try:
-            rows, root = self.reading.rows(response["body"])
+            columns, root = self.reading.columns(response["body"])
         except (Unusual, ValueError):
             return self.standard.parse(response, shape)
         # The same as the standard parser says of any answer.
@@ -186,4 +191,4 @@ class _Parser:
         if request is not None:
             about = {"RequestId": request, **about}
         token = self.reading.sheet.token
-        return {"NextToken": root.findtext(token) if token else None, "ResponseMetadata": about, ROWS: rows}
+        return {"NextToken": root.findtext(token) if token else None, "ResponseMetadata": about, COLUMNS: columns}

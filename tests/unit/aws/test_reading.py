@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ectwo_cli.aws.fast import reading as fast
 from ectwo_cli.aws.fast.reading import Parsers, Reading, Unusual
-from ectwo_cli.aws.session import ROWS
+from ectwo_cli.aws.session import COLUMNS
 from ectwo_cli.model import Resource, paths, pick
 from tests.benchmarks.answers import KINDS, page
 from tests.unit.aws.shapes import SERVICE, TEXTS, answer, resources
@@ -41,8 +41,8 @@ def parsed_by(reading: Reading, body: bytes, cls: type[Resource], status: int = 
     return parsed
 
 
-def rows_of(parsed: dict[str, Any], cls: type[Resource]) -> list[list[Any]]:
-    return [[pick(path)(each) for path in paths(cls)] for each in pick(cls.kind.items)(parsed)]
+def columns_of(parsed: dict[str, Any], cls: type[Resource]) -> list[list[Any]]:
+    return [[pick(path)(each) for each in pick(cls.kind.items)(parsed)] for path in paths(cls)]
 
 
 ALL = resources()
@@ -62,27 +62,27 @@ def test_all_properties_are_as_botocore_reads_them(cls: type[Resource], seed: in
     assert reading is not None
     body = answer(cls.kind.operation, seed, texts)
     expected = by_botocore(body, cls)
-    rows = rows_of(expected, cls)
+    columns = columns_of(expected, cls)
 
-    assert reading.rows(body)[0] == rows
+    assert reading.columns(body)[0] == columns
     parsed = parsed_by(reading, body, cls)
-    assert parsed[ROWS] == rows
+    assert parsed[COLUMNS] == columns
     assert parsed["ResponseMetadata"] == expected["ResponseMetadata"]
     assert (parsed.get("NextToken") or None) == (expected.get("NextToken") or None)
 
 
-def quick_rows(body: bytes, cls: type[Resource]) -> list[list[Any]]:
-    """The rows as read without botocore's parser: Unusual where they can't be."""
+def quick_columns(body: bytes, cls: type[Resource]) -> list[list[Any]]:
+    """The columns as read without botocore's parser: Unusual where they can't be."""
     reading = reading_of(cls)
     assert reading is not None
-    return reading.rows(body)[0]
+    return reading.columns(body)[0]
 
 
 def test_usual_answers_are_read_without_botocore() -> None:
     (instance,) = [cls for cls in READ if cls.__name__ == "Instance"]
     body = page("DescribeInstances", "eu-west-1", 40, 0)
 
-    assert quick_rows(body, instance) == rows_of(by_botocore(body, instance), instance)
+    assert quick_columns(body, instance) == columns_of(by_botocore(body, instance), instance)
 
 
 @pytest.mark.parametrize("size", [1, 300, 5000, 20_000])
@@ -93,7 +93,7 @@ def test_where_an_answer_is_cut_does_not_matter(
     monkeypatch.setattr(fast, "SLICE", size)
     body = page(cls.kind.operation, "eu-west-1", 23, 0)
 
-    assert quick_rows(body, cls) == rows_of(by_botocore(body, cls), cls)
+    assert quick_columns(body, cls) == columns_of(by_botocore(body, cls), cls)
 
 
 SNAPSHOT = (
@@ -123,7 +123,7 @@ def test_what_is_unusual_is_left_to_botocore(text: bytes) -> None:
     body = SNAPSHOT % text
 
     with pytest.raises(Unusual):
-        reading.rows(body)
+        reading.columns(body)
     assert parsed_by(reading, body, snapshot) == by_botocore(body, snapshot)
 
 
@@ -149,8 +149,8 @@ def test_a_part_that_is_cut_out_may_hold_one_of_its_own_name() -> None:
     )
 
     with pytest.raises(Unusual):
-        reading.rows(body)
-    assert rows_of(parsed_by(reading, body, instance), instance) == rows_of(by_botocore(body, instance), instance)
+        reading.columns(body)
+    assert columns_of(parsed_by(reading, body, instance), instance) == columns_of(by_botocore(body, instance), instance)
 
 
 def test_errors_are_botocores_to_read() -> None:
@@ -192,4 +192,4 @@ def test_what_ec2_does_not_say_is_absent() -> None:
     reading = fast.of(SERVICE.operation_model("DescribeInstances"), "Reservations[].Instances[]", ["Mine", "Own[].A"])
     assert reading is not None
 
-    assert reading.rows(page("DescribeInstances", "eu-west-1", 1, 0))[0] == [[None, []]]
+    assert reading.columns(page("DescribeInstances", "eu-west-1", 1, 0))[0] == [[None], [[]]]
