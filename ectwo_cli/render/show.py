@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from operator import itemgetter
 from types import SimpleNamespace
 from typing import Any, Protocol, TypeVar
 
@@ -33,26 +32,15 @@ def show(screen: Screen, view: View[R], pages: Iterable[Page[R]], query: Query[R
     """The records of all pages; how many were shown.
 
     ``jsonl`` writes each page as it comes. ``csv`` does, too, once a page has said that more of its region follow;
-    up to there it gathers, so that small fleets are in order and large ones take no memory. ``json`` gathers what it
-    is going to write. The other formats, and these too when a sort or a limit was asked for, gather all.
+    up to there it gathers, so that small fleets are in order and large ones take no memory. The other formats, and
+    these too when a sort or a limit was asked for, gather all.
     """
-    write = {"json": _json_pages, "jsonl": _jsonl_pages, "csv": _csv_pages}.get(view.format)
-    if query.is_ordered or view.query is not None or write is None:
+    if query.is_ordered or view.format not in ("jsonl", "csv"):
         items = query.order(item for page in pages for item in page.items)
         _show_items(screen, view, fields(view.cls, names(view)), items, view.cls.kind.plural)
         return len(items)
+    write = _jsonl_pages if view.format == "jsonl" else _csv_pages
     return write(screen, view, pages, query)
-
-
-def _json_pages(screen: Screen, view: View[R], pages: Iterable[Page[R]], query: Query[R]) -> int:
-    # There is time while further pages are on their way, and the text takes less memory than the resources.
-    chosen = fields(view.cls, names(view))
-    gathered: list[tuple[Any, str]] = []
-    for page in pages:
-        gathered += zip(map(default_key, page.items), data.json_objects(chosen, page.items), strict=True)
-    gathered.sort(key=itemgetter(0))
-    data.write_json(screen, map(itemgetter(1), gathered))
-    return len(gathered)
 
 
 def _jsonl_pages(screen: Screen, view: View[R], pages: Iterable[Page[R]], query: Query[R]) -> int:

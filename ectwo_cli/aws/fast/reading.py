@@ -1,6 +1,6 @@
 """Reading EC2's answers by a :class:`~ectwo_cli.aws.fast.sheet.Sheet`, and where botocore hands them over.
 
-An answer is read in slices of an eighth of a megabyte, which keeps the memory low and libxml2's tree in the processor's
+An answer is read in slices of 64 KB, which keeps the memory low and libxml2's tree in the processor's
 cache. Whatever is unusual about an answer makes it botocore's own parser's, so what is read here is what is understood.
 """
 
@@ -21,7 +21,7 @@ from ectwo_cli.aws.fast.sheet import Sheet, Unreadable, sheet
 from ectwo_cli.aws.session import COLUMNS
 from ectwo_cli.fanout import in_order
 
-SLICE = 128 * 1024
+SLICE = 64 * 1024
 THREADS = 2
 """That many read slices of one answer: they do not hold Python's lock, so Python makes resources of them meanwhile."""
 
@@ -114,7 +114,6 @@ class Reading:
                 # Blanks between tags only: those that are all the text of an element stay.
                 remove_blank_text=True,
                 collect_ids=False,
-                huge_tree=True,
             )
         return self._here.parser
 
