@@ -19,6 +19,10 @@ MOST_AT_ONCE = 40
 """More regions than there are; accounts times regions queue up behind it."""
 
 
+SENDING = 0.05
+"""Seconds in which the requests are sent: what is done in their stead would only hold them up."""
+
+
 @dataclass
 class Results(Generic[Place, T]):
     """What the places answer, as it comes: iterate once, then :meth:`check`.
@@ -52,6 +56,7 @@ def across(
     *,
     where: Callable[[Place], str],
     most: int = MOST_AT_ONCE,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Results[Place, T]:
     """Run ``work`` on every place at once and pass on what it yields, in the order in which it comes.
 
@@ -59,8 +64,11 @@ def across(
     the next is asked for, and whoever leaves then has asked for nothing in vain. From there on a worker is one value
     ahead and no more, so that a fast server can't fill the memory. Leaving the iteration early (an error, Ctrl-C) stops
     the workers at their next item; they are daemons, so they never hold up the end of the program.
+
+    ``meanwhile`` is done here while the workers wait for their first answers; not at all if one comes at once.
     """
     inbox: queue.Queue[_Message[Any]] = queue.Queue()
+    came = threading.Event()
     stopped = threading.Event()
     waiting = iter(places)
     lock = threading.Lock()
@@ -69,19 +77,23 @@ def across(
         with lock:
             return next(waiting, None)
 
+    def tell(message: _Message[Any]) -> None:
+        inbox.put(message)
+        came.set()
+
     def run() -> None:
         while (place := next_place()) is not None and not stopped.is_set():
             done: threading.Event | None = None
             try:
                 for value in work(place):
                     before, done = done, threading.Event()
-                    inbox.put(_Message("value", value, done))
+                    tell(_Message("value", value, done))
                     (before or done).wait()
                     if stopped.is_set():
                         return
-                inbox.put(_Message("done", None, None))
+                tell(_Message("done", None, None))
             except BaseException as error:
-                inbox.put(_Message("failed", Failure(where(place), error, place), None))
+                tell(_Message("failed", Failure(where(place), error, place), None))
 
     def stream() -> Iterator[T]:
         done: threading.Event | None = None
@@ -89,6 +101,8 @@ def across(
         try:
             for _ in range(min(most, len(places))):
                 threading.Thread(target=run, daemon=True).start()
+            if meanwhile is not None and not came.wait(SENDING):
+                meanwhile()
             while left:
                 message = inbox.get()
                 if message.kind == "value":

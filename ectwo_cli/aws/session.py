@@ -6,6 +6,7 @@ to use from threads; making one is not, so it is done under a lock, when a clien
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import json
 import os
@@ -23,7 +24,8 @@ from ectwo_cli.errors import UsageError, nearest
 from ectwo_cli.model import Raw, pick
 
 if TYPE_CHECKING:
-    from ectwo_cli.aws.fast.reading import Parsers, Reading
+    from ectwo_cli.aws.fast.parsing import Parsers
+    from ectwo_cli.aws.fast.reading import Reading
     from ectwo_cli.aws.fast.trust import Trust
 
 HOME_REGION = "us-east-1"
@@ -185,7 +187,7 @@ class Account:
 
     @cached_property
     def _parsers(self) -> Parsers:
-        from ectwo_cli.aws.fast.reading import Parsers
+        from ectwo_cli.aws.fast.parsing import Parsers
 
         return Parsers()
 
@@ -295,19 +297,23 @@ class Client:
         They are what ``model.pick`` reads from the elements that :meth:`pages` gives, in a tenth of the time: nothing
         else of the answer is read.
         """
-        reading = self.account.reading(self, operation, items, paths)
         picks = [pick(path) for path in paths]
         elements = pick(items)
 
         def call(**page: Any) -> dict[str, Any]:
-            if reading is None:
-                return self.call(operation, **params, **page)
-            with self.account._parsers.reading(reading):
+            with self.account._parsers.reading(lambda: self.account.reading(self, operation, items, paths)):
                 return self.call(operation, **params, **page)
 
         for answer, more in self._answers(call):
             found = answer.get(COLUMNS)
             yield [[read(each) for each in elements(answer)] for read in picks] if found is None else found, more
+
+    def prepare(self, operation: str, items: str, paths: Sequence[str]) -> None:
+        """Make ready what :meth:`columns` reads its answers with; else that takes a while when the first has come."""
+        # What is wrong, a call will tell.
+        with contextlib.suppress(Exception):
+            if self.broken is None:
+                self.account.reading(self, operation, items, paths)
 
     @staticmethod
     def _answers(call: Callable[..., dict[str, Any]]) -> Iterator[tuple[dict[str, Any], bool]]:

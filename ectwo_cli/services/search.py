@@ -55,7 +55,17 @@ def place_of(client: Client) -> str:
 
 def everywhere(clients: Sequence[Client], query: Query[R], how: Find[R] = find) -> Results[Client, Page[R]]:
     """What matches in all the regions, which are asked at once; pages as they come."""
-    return across(clients, lambda client: how(client, query), where=place_of)
+    return across(clients, lambda client: how(client, query), where=place_of, meanwhile=prepare(clients, query.cls))
+
+
+def prepare(clients: Sequence[Client], cls: type[R]) -> Callable[[], None]:
+    """What makes ready to read the answers, while the first of them is on its way."""
+
+    def ready() -> None:
+        for client in clients[:1]:
+            client.prepare(cls.kind.operation, cls.kind.items, paths(cls))
+
+    return ready
 
 
 def owned_by(
@@ -186,7 +196,8 @@ def look_up(
         wanted = wanted_in(client)
         yield from by(client, wanted) if by else find_refs(client, wanted, cls, how)
 
-    results = across(list(places.values()), work, where=place_of)
+    asked = list(places.values())
+    results = across(asked, work, where=place_of, meanwhile=prepare(asked, cls))
     found: dict[Ref, list[R]] = {each: [] for each in refs}
     for which, item in results:
         # A thing may be named by what else it is found by: an address by its own IP.

@@ -1,19 +1,16 @@
-"""Reading EC2's answers by a :class:`~ectwo_cli.aws.fast.sheet.Sheet`, and where botocore hands them over.
+"""Reading EC2's answers by a :class:`~ectwo_cli.aws.fast.sheet.Sheet`.
 
-An answer is read in slices of 64 KB, which keeps the memory low and libxml2's tree in the processor's
-cache. Whatever is unusual about an answer makes it botocore's own parser's, so what is read here is what is understood.
+An answer is read in slices of 64 KB, which keeps the memory low and libxml2's tree in the processor's cache. Whatever
+is unusual about an answer makes it botocore's own parser's, so what is read here is what is understood.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from botocore.parsers import ResponseParserFactory
 from botocore.utils import lowercase_dict, parse_timestamp
 from lxml import etree
 
@@ -46,6 +43,20 @@ class Reading:
         self.paths = paths
         self.sheet: Sheet = sheet(output, items, paths, parse_timestamp)
         self._here = threading.local()
+
+    def answer(self, response: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What botocore's own parser says of an answer, with ``COLUMNS`` instead of the elements; None where that
+        parser has to read it."""
+        try:
+            columns, root = self.columns(response["body"])
+        except (Unusual, ValueError):
+            return None
+        about = {"HTTPStatusCode": response["status_code"], "HTTPHeaders": lowercase_dict(response["headers"])}
+        request = root.findtext("requestId")
+        if request is not None:
+            about = {"RequestId": request, **about}
+        token = root.findtext(self.sheet.token) if self.sheet.token else None
+        return {"NextToken": token, "ResponseMetadata": about, COLUMNS: columns}
 
     def columns(self, body: bytes) -> tuple[list[list[Any]], Any]:
         """For each path the values of all elements, and the answer's root without the elements. Raises Unusual."""
@@ -142,52 +153,3 @@ def of(operation: Any, items: str, paths: Sequence[str]) -> Reading | None:
         return Reading(operation.output_shape, items, paths)
     except (Unreadable, LookupError):
         return None
-
-
-@dataclass
-class _Asked(threading.local):
-    reading: Reading | None = None
-
-
-class Parsers(ResponseParserFactory):
-    """botocore's factory of parsers, that can be asked for a :class:`Reading` of the answers of this thread."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._asked = _Asked()
-
-    @contextmanager
-    def reading(self, reading: Reading) -> Iterator[None]:
-        """Until the end of this, answers are read by ``reading`` where they can be: what it reads is at ``COLUMNS``."""
-        self._asked.reading = reading
-        try:
-            yield
-        finally:
-            self._asked.reading = None
-
-    def create_parser(self, protocol_name: str) -> Any:
-        """What botocore calls for each answer."""
-        parser = super().create_parser(protocol_name)
-        reading = self._asked.reading
-        return parser if reading is None else _Parser(parser, reading)
-
-
-@dataclass
-class _Parser:
-    standard: Any
-    reading: Reading = field(repr=False)
-
-    def parse(self, response: dict[str, Any], shape: Any) -> Any:
-        if response["status_code"] != 200:
-            return self.standard.parse(response, shape)
-        try:
-            columns, root = self.reading.columns(response["body"])
-        except (Unusual, ValueError):
-            return self.standard.parse(response, shape)
-        # The same as the standard parser says of any answer.
-        about = {"HTTPStatusCode": 200, "HTTPHeaders": lowercase_dict(response["headers"])}
-        request = root.findtext("requestId")
-        if request is not None:
-            about = {"RequestId": request, **about}
-        token = self.reading.sheet.token
-        return {"NextToken": root.findtext(token) if token else None, "ResponseMetadata": about, COLUMNS: columns}

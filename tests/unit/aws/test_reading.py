@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ectwo_cli.aws.fast import reading as fast
-from ectwo_cli.aws.fast.reading import Parsers, Reading, Unusual
+from ectwo_cli.aws.fast.parsing import Parsers
+from ectwo_cli.aws.fast.reading import Reading, Unusual
 from ectwo_cli.aws.session import COLUMNS
 from ectwo_cli.model import Resource, paths, pick
 from tests.benchmarks.answers import KINDS, page
@@ -36,7 +37,7 @@ def parsed_by(reading: Reading, body: bytes, cls: type[Resource], status: int = 
     """As botocore's endpoint has it parsed."""
     parsers = Parsers()
     shape = SERVICE.operation_model(cls.kind.operation).output_shape
-    with parsers.reading(reading):
+    with parsers.reading(lambda: reading):
         parsed: dict[str, Any] = parsers.create_parser("ec2").parse(response(body, status), shape)
     return parsed
 
@@ -170,7 +171,7 @@ def test_only_what_is_asked_for_is_read_quickly() -> None:
     assert reading is not None
     plain = type(parsers.create_parser("ec2"))
 
-    with parsers.reading(reading):
+    with parsers.reading(lambda: reading):
         within = type(parsers.create_parser("ec2"))
         with ThreadPoolExecutor(1) as others:
             beside = others.submit(lambda: type(parsers.create_parser("ec2"))).result()
