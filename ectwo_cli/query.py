@@ -116,14 +116,16 @@ def text_of(value: Any) -> str:
 def iso(moment: datetime) -> str:
     """ISO 8601 in UTC: ``2026-11-22T15:04:05Z``, with fractions of a second only where there are some."""
     there = moment if moment.tzinfo is timezone.utc else moment.astimezone(timezone.utc)
-    return there.isoformat(timespec="milliseconds" if there.microsecond else "seconds")[: -len("+00:00")] + "Z"
+    if there.microsecond:
+        return there.isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
+    return there.isoformat()[: -len("+00:00")] + "Z"
 
 
 def instant(text: str) -> datetime | None:
     """A time as EC2 writes it (``2026-11-22T15:04:05.000Z``); None where it is written in another way."""
     if not _INSTANT.fullmatch(text):
         return None
-    return datetime.fromisoformat(text[:-1]).replace(tzinfo=timezone.utc)
+    return datetime.fromisoformat(text[:-1] + "+00:00")
 
 
 # Python 3.10 takes three digits of a fraction, or six.

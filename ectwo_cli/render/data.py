@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from functools import lru_cache
 from itertools import islice
 from json.encoder import encode_basestring
 from typing import Any
 
 from ectwo_cli.model import Resource
+from ectwo_cli.query import iso
 from ectwo_cli.render.screen import Screen
 from ectwo_cli.render.text import CONTROLS, cell, compact, escaped, json_safe, plain, tsv_cell
 from ectwo_cli.render.view import Field, values
@@ -69,6 +71,8 @@ def pretty(value: Any, line: str = "\n") -> str:
         return "true" if value else "false"
     if kind is int:
         return repr(value)
+    if kind is datetime:
+        return f'"{iso(value)}"'
     if kind is float:
         return repr(value) if value - value == 0 else "null"
     inner = line + "  "

@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from botocore.parsers import ResponseParserFactory
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 Get: TypeAlias = "Callable[[], Reading | None]"
 
 
-@dataclass
 class _Asked(threading.local):
     get: Get | None = None
 
@@ -47,10 +45,10 @@ class Parsers(ResponseParserFactory):
         return parser if get is None else _Parser(parser, get)
 
 
-@dataclass
 class _Parser:
-    standard: Any
-    get: Get
+    def __init__(self, standard: Any, get: Get) -> None:
+        self.standard = standard
+        self.get = get
 
     def parse(self, response: dict[str, Any], shape: Any) -> Any:
         reading = self.get() if response["status_code"] == 200 else None
