@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ectwo_cli.aws.explain import explain
 from ectwo_cli.errors import EctwoError, Failure, SomeFailed, nearest
-
-if TYPE_CHECKING:
-    from ectwo_cli.render.screen import Screen
+from ectwo_cli.render.screen import BROKEN_PIPE, Screen
 
 
 def report(error: BaseException, screen: Screen) -> int:
     """Say it on stderr and give the exit code."""
+    if isinstance(error, BrokenPipeError):
+        return BROKEN_PIPE
     if isinstance(error, SystemExit):
+        if isinstance(error.__context__, BrokenPipeError):
+            # Of a help text: Click says 1 then.
+            return BROKEN_PIPE
         return error.code if isinstance(error.code, int) else 1
     if isinstance(error, KeyboardInterrupt):
         screen.note("interrupted")
         return 130
-    if isinstance(error, BrokenPipeError):
-        return 141
     from typer import Abort, Exit
     from typer._click.exceptions import ClickException
 

@@ -81,8 +81,12 @@ def _leave(code: int) -> None:
 def main(argv: Sequence[str], screen: Screen | None = None) -> int:
     """Run ``ectwo`` with these arguments; gives the exit code. Never raises, but for defects under ``--debug``."""
     if list(argv) == ["--version"]:
-        print(f"ectwo {__version__}")  # noqa: T201 - before anything is imported
-        return 0
+        try:
+            print(f"ectwo {__version__}", flush=True)  # noqa: T201 - before anything is imported
+            return 0
+        except OSError:
+            # It is said again below, where errors are told.
+            pass
     import os
 
     if "_ECTWO_COMPLETE" in os.environ:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -383,3 +385,31 @@ def test_help_where_nothing_is_said(ectwo: Run, capsys: pytest.CaptureFixture[st
     code, out, text = ectwo(*argv)
     assert ectwo(*argv, "--help")[0] == 0
     assert (code, out, text) == (2, "", capsys.readouterr().out)
+
+
+# A stdout that can't be written
+
+SAID = [["--version"], ["--help"], ["instances", "find", "--help"]]
+
+
+def run_into(stdout: int, *arguments: str) -> tuple[int, str]:
+    command = [sys.executable, "-m", "ectwo_cli", *arguments]
+    done = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("arguments", SAID, ids=" ".join)
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
+def test_a_full_disk_is_told_in_one_line(arguments: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        assert run_into(full.fileno(), *arguments) == (1, "error: the result can't be written: the disk is full\n")
+
+
+@pytest.mark.parametrize("arguments", SAID, ids=" ".join)
+def test_nobody_reads(arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        assert run_into(writing, *arguments) == (141, "")
+    finally:
+        os.close(writing)

@@ -1,0 +1,112 @@
+"""Many places at once: who waits for whom."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from ectwo_cli import fanout
+from ectwo_cli.errors import SomeFailed
+from ectwo_cli.fanout import across, in_order
+
+PATIENCE = 5.0
+"""Seconds that a test waits for what must come."""
+
+
+class Pages:
+    """Gives the numbers from 0 on, and tells which were begun."""
+
+    def __init__(self, count: int) -> None:
+        self.begun = [threading.Event() for _ in range(count)]
+
+    def __call__(self, place: str) -> Iterator[int]:
+        for number, event in enumerate(self.begun):
+            event.set()
+            yield number
+
+
+def test_the_second_page_is_begun_only_when_the_first_has_been_worked_on() -> None:
+    pages = Pages(3)
+    results = iter(across(["here"], pages, where=str))
+
+    assert next(results) == 0
+    assert not pages.begun[1].wait(0.05)
+    assert next(results) == 1
+
+
+def test_from_the_second_page_on_one_is_made_ahead_and_no_more() -> None:
+    pages = Pages(4)
+    results = iter(across(["here"], pages, where=str))
+
+    assert [next(results), next(results)] == [0, 1]
+    assert pages.begun[2].wait(PATIENCE)
+    assert not pages.begun[3].wait(0.05)
+    assert list(results) == [2, 3]
+
+
+def test_whoever_leaves_stops_the_workers() -> None:
+    pages = Pages(100)
+    before = threading.active_count()
+    results = across(["here"], pages, where=str)
+
+    for number in results:
+        if number == 2:
+            break
+    results._stream.close()  # type: ignore[attr-defined]
+
+    for thread in threading.enumerate():
+        if thread.daemon and thread.name.endswith("(run)"):
+            thread.join(PATIENCE)
+    assert threading.active_count() <= before
+    assert not pages.begun[5].is_set()
+
+
+def test_one_that_fails_stops_no_other() -> None:
+    def work(place: str) -> Iterator[str]:
+        yield place
+        if place == "bad":
+            raise ValueError(place)
+
+    results = across(["bad", "good"], work, where=str)
+
+    assert sorted(results) == ["bad", "good"]
+    with pytest.raises(SomeFailed) as raised:
+        results.check()
+    assert [failure.where for failure in raised.value.failures] == ["bad"]
+    assert raised.value.some_worked
+
+
+def test_the_time_of_waiting_is_used() -> None:
+    made_ready = threading.Event()
+
+    def work(place: str) -> Iterator[bool]:
+        yield made_ready.wait(PATIENCE)
+
+    assert list(across(["here"], work, where=str, meanwhile=made_ready.set)) == [True]
+
+
+def test_an_answer_at_once_is_not_held_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fanout, "SENDING", PATIENCE)
+    done: list[str] = []
+
+    assert list(across(["here"], Pages(2), where=str, meanwhile=lambda: done.append("in vain"))) == [0, 1]
+    assert done == []
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_parts_come_in_order(threads: int) -> None:
+    assert list(in_order(range(20), lambda part: part * 2, threads=threads)) == [part * 2 for part in range(20)]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_a_part_raises_is_raised_in_its_place(threads: int) -> None:
+    def work(part: int) -> int:
+        return 10 // (part - 3)
+
+    results = in_order(range(6), work, threads=threads)
+
+    assert [next(results), next(results), next(results)] == [-4, -5, -10]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
