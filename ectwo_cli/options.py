@@ -79,6 +79,15 @@ AnyTargets: TypeAlias = Annotated[
     ),
     complete.TARGETS,
 ]
+Owners: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--owner",
+        metavar="OWNER",
+        help="Whose: self (the default), amazon, an account's ID, or all; repeatable.",
+        rich_help_panel=QUERY,
+    ),
+]
 AllStates: TypeAlias = Annotated[
     bool, typer.Option("--all-states", help="Also what a search leaves out: {hidden}.", rich_help_panel=QUERY)
 ]

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ectwo_cli.aws.session import Client
+from ectwo_cli.commands.images_options import UnusedOnly
 from ectwo_cli.errors import EctwoError, Interrupted, UsageError
 from ectwo_cli.expand import QUERY, Program
 from ectwo_cli.fanout import across
@@ -21,10 +22,6 @@ from ectwo_cli.services import cleanup, search, usage
 from ectwo_cli.services.cleanup import Done, Examined, Removal
 from ectwo_cli.services.images import Image
 from ectwo_cli.services.usage import INSTANCE, Unknown
-
-UnusedOnly = Annotated[
-    bool, typer.Option("--unused", help="Only those that nothing in their region uses.", rich_help_panel=QUERY)
-]
 
 
 @dataclass(frozen=True)

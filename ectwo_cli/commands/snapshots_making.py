@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from ectwo_cli.aws.session import Client
+from ectwo_cli.commands.snapshots_options import Orphaned, VolumeGone
 from ectwo_cli.errors import UsageError, nearest
-from ectwo_cli.expand import QUERY
 from ectwo_cli.fanout import across
 from ectwo_cli.model import R
 from ectwo_cli.options import Consent, Report, Scope, Selection, Target, Targets, Waiting, carry_out, warn_of
@@ -22,11 +20,6 @@ from ectwo_cli.services.recycle import RecycledSnapshot
 from ectwo_cli.services.snapshots import Snapshot
 from ectwo_cli.services.volumes import Volume
 from ectwo_cli.services.waiting import LIMIT, SLOW, Goal, Sight, key_of, wait
-
-Orphaned = Annotated[
-    bool, typer.Option("--orphaned", help="Made by EC2 for an image that is gone.", rich_help_panel=QUERY)
-]
-VolumeGone = Annotated[bool, typer.Option("--volume-gone", help="Their volume is gone.", rich_help_panel=QUERY)]
 
 
 @dataclass(frozen=True)
