@@ -163,8 +163,10 @@ class Account:
         with self._lock:
             import botocore.session
 
+            from ectwo_cli.aws.fast import handlers
             from ectwo_cli.aws.fast.loader import QuickLoader
 
+            handlers.leave_out()
             if self.route.isolated:
                 # Without names of variables of the environment, so that AWS_PROFILE and the like mean nothing.
                 unheard = (None, None, None, None)

@@ -12,7 +12,7 @@ from typing import Any
 from ectwo_cli.model import Resource
 from ectwo_cli.query import iso
 from ectwo_cli.render.screen import Screen
-from ectwo_cli.render.text import CONTROLS, cell, compact, escaped, json_safe, plain, tsv_cell
+from ectwo_cli.render.text import CONTROLS, TSV_SPECIAL, cell, compact, escaped, json_safe, plain, tsv_cell
 from ectwo_cli.render.view import Field, values
 
 CHUNK = 500
@@ -198,11 +198,19 @@ def write_tsv(screen: Screen, rows: Iterable[Sequence[str]]) -> None:
     r"""Tabs, line breaks and backslashes of a cell are ``\t``, ``\n``, ``\r``, ``\\``: one record, one line."""
     shown = _shown(screen)
     for chunk in _chunks(rows):
-        lines = ["\t".join([tsv_cell(text) for text in row]) for row in chunk]
+        lines = [_tsv_line(row) for row in chunk]
         if shown:
             lines = ["\t".join([shown(part) for part in line.split("\t")]) for line in lines]
         screen.write("\n".join(lines) + "\n")
     screen.flush()
+
+
+def _tsv_line(row: Sequence[str]) -> str:
+    line = "\t".join(row)
+    # Hardly any row has something to be written out: one look at all of it will do.
+    if line.count("\t") == len(row) - 1 and not TSV_SPECIAL.search(line.replace("\t", "")):
+        return line
+    return "\t".join([tsv_cell(text) for text in row])
 
 
 def write_ids(screen: Screen, items: Iterable[Resource]) -> None:
@@ -223,7 +231,7 @@ def cells(fields: Sequence[Field], items: Iterable[Any]) -> Iterator[list[str]]:
     """The rows for CSV and TSV."""
     get = values(fields)
     for item in items:
-        yield [cell(value) for value in get(item)]
+        yield [value if value.__class__ is str else cell(value) for value in get(item)]
 
 
 def records(fields: Sequence[Field], items: Iterable[Any]) -> Iterator[dict[str, Any]]:

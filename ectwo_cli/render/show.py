@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ectwo_cli.model import R, Resource, record
-from ectwo_cli.outcome import Outcome
 from ectwo_cli.query import Query, default_key
 from ectwo_cli.render import data
 from ectwo_cli.render.screen import Screen
 from ectwo_cli.render.text import cell, escaped, tsv_cell
 from ectwo_cli.render.values import state_style
 from ectwo_cli.render.view import Field, View, check_format, fields, names, split_columns
+
+if TYPE_CHECKING:
+    from ectwo_cli.outcome import Outcome
 
 Found = TypeVar("Found", bound=Resource, covariant=True)
 

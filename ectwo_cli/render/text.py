@@ -17,7 +17,7 @@ CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udff
 
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _TSV = str.maketrans({"\t": r"\t", "\n": r"\n", "\r": r"\r", "\\": r"\\"})
-_TSV_SPECIAL = re.compile(r"[\t\n\r\\]")
+TSV_SPECIAL = re.compile(r"[\t\n\r\\]")
 
 
 def escaped(text: str) -> str:
@@ -35,7 +35,7 @@ def _written_out(found: re.Match[str]) -> str:
 
 def tsv_cell(text: str) -> str:
     r"""``text`` with tab, line breaks and backslash as ``\t``, ``\n``, ``\r``, ``\\``."""
-    return text.translate(_TSV) if _TSV_SPECIAL.search(text) else text
+    return text.translate(_TSV) if TSV_SPECIAL.search(text) else text
 
 
 def cell(value: Any) -> str:
