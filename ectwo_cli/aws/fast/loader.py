@@ -25,6 +25,7 @@ class QuickLoader(Loader):
         self._cache_dir = cache_dir
         self._models: dict[str, Json] = {}
         self._endpoints: tuple[Json, str] | None = None
+        self._sources: dict[str, Path | None] = {}
 
     def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
         if service_name != SERVICE:
@@ -70,9 +71,7 @@ class QuickLoader(Loader):
 
     def _source(self, name: str) -> Path | None:
         """The file that botocore reads ``name`` from."""
-        for folder in self.search_paths:
-            for suffix in (".json", ".json.gz"):
-                file = Path(folder, name + suffix)
-                if file.is_file():
-                    return file
-        return None
+        if name not in self._sources:
+            files = (Path(folder, name + suffix) for folder in self.search_paths for suffix in (".json", ".json.gz"))
+            self._sources[name] = next((file for file in files if file.is_file()), None)
+        return self._sources[name]
