@@ -1,11 +1,12 @@
-"""botocore's own handlers of events: those of services that are never asked are left out.
+"""botocore's own handlers of events, and its old names of services in events: what is of no use here is left out.
 
-Half of all are S3's and the like, and every client, one for each region, gets a copy of them.
+Half of the handlers are S3's and the like, and every client, one for each region, gets a copy of them. Every event of
+every client is looked through for all the old names.
 """
 
 from __future__ import annotations
 
-from botocore import handlers
+from botocore import handlers, hooks
 
 NEVER_ASKED = (
     "cloudsearchdomain",
@@ -20,8 +21,16 @@ NEVER_ASKED = (
 )
 
 
+OLD_NAMES = ("api.pricing", "autoscaling")
+"""Those of services that are asked."""
+
+
 def leave_out() -> None:
     """For all sessions that are made from now on."""
+    names = getattr(hooks, "EVENT_ALIASES", None)
+    if isinstance(names, dict):
+        for each in names.keys() - {*OLD_NAMES}:
+            del names[each]
     known = getattr(handlers, "BUILTIN_HANDLERS", None)
     if isinstance(known, list):
         known[:] = [each for each in known if not _named_in(each[0])]
