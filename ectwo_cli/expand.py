@@ -51,7 +51,7 @@ class Group:
     @classmethod
     def parameters(cls, resource: type[Resource] | None) -> list[inspect.Parameter]:
         """The options as parameters of a function; some groups have one for each property of ``resource``."""
-        hints = typing.get_type_hints(cls, include_extras=True)
+        hints = _hints(cls)
         return [
             parameter(each.name, _named_after(hints[each.name], resource), _default(each))
             for each in dataclasses.fields(cls)
@@ -91,7 +91,7 @@ class Voice(Group):
 
 def expand(function: Callable[..., Any]) -> Callable[..., Any]:
     """The flat function for Typer. Arguments come before options, and :class:`Voice` is added to every command."""
-    hints = typing.get_type_hints(function, include_extras=True)
+    hints = _hints(function)
     groups: dict[str, tuple[type[Group], type[Resource] | None]] = {}
     for each in inspect.signature(function).parameters.values():
         hint = hints[each.name]
@@ -131,6 +131,17 @@ def expand(function: Callable[..., Any]) -> Callable[..., Any]:
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {each.name: each.annotation for each in parameters}
     return command
+
+
+def _hints(of: Any) -> dict[str, Any]:
+    """The types of the parameters, or fields, with what they are ``Annotated`` with."""
+    return {name: _plain(hint) for name, hint in typing.get_type_hints(of, include_extras=True).items()}
+
+
+def _plain(hint: Any) -> Any:
+    # Python 3.10 makes an Optional of what has None for its default, around the Annotated.
+    inner = [arm for arm in typing.get_args(hint) if typing.get_origin(arm) is Annotated]
+    return inner[0] if typing.get_origin(hint) is typing.Union and inner else hint
 
 
 def parameter(name: str, hint: Any, default: Any) -> inspect.Parameter:
