@@ -88,6 +88,9 @@ Owners: TypeAlias = Annotated[
         rich_help_panel=QUERY,
     ),
 ]
+NameTag: TypeAlias = Annotated[
+    str | None, typer.Option("--name", metavar="NAME", help="The Name tag.", rich_help_panel=ACT)
+]
 AllStates: TypeAlias = Annotated[
     bool, typer.Option("--all-states", help="Also what a search leaves out: {hidden}.", rich_help_panel=QUERY)
 ]

@@ -336,10 +336,6 @@ class Client:
         """Another service or region of the same account."""
         return Client(self.account, region or self.region, service or self.service)
 
-    def whole(self) -> Client:
-        """The same, whose answers hold everything that EC2 sends and not only what properties are read from."""
-        return self
-
     @staticmethod
     def _send(boto: Any, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
         given = {name: value for name, value in params.items() if value is not None}

@@ -13,6 +13,7 @@ from ectwo_cli.options import (
     Consent,
     DryRun,
     Listing,
+    NameTag,
     Properties,
     Raw,
     Report,
@@ -108,9 +109,7 @@ def allocate(
     tagging: Tagging,
     rehearsal: DryRun,
     view: Report[Address],
-    name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="Its Name tag.", rich_help_panel=ACT)
-    ] = None,
+    name: NameTag = None,
 ) -> None:
     """Allocate an address.
 

@@ -127,7 +127,7 @@ class Job:
     def image(self) -> Raw | None:
         """The image's element, of the region that it is in now. None when it is gone."""
         filters = [{"Name": "image-id", "Values": [self.original.instance["ImageId"]]}]
-        found = self.source.whole().all("DescribeImages", "Images[]", Filters=filters, IncludeDeprecated=True)
+        found = self.source.all("DescribeImages", "Images[]", Filters=filters, IncludeDeprecated=True)
         here = next(iter(found), None)
         if self.from_image and here is None:
             # It is made anew: what is known of the instance is what the checks need.
@@ -153,7 +153,7 @@ class Job:
         if not here.get("Public") or not here.get("Name"):
             return None
         named = [{"Name": "name", "Values": [here["Name"]]}, {"Name": "state", "Values": ["available"]}]
-        found = self.client.whole().all("DescribeImages", "Images[]", Owners=[here["OwnerId"]], Filters=named)
+        found = self.client.all("DescribeImages", "Images[]", Owners=[here["OwnerId"]], Filters=named)
         return next(iter(found), None)
 
     @cached_property
@@ -185,7 +185,7 @@ class Job:
     def _groups(self) -> list[Raw]:
         ids = [each["GroupId"] for each in self.original.instance.get("SecurityGroups", ())]
         filters = [{"Name": "group-id", "Values": ids}]
-        return self.source.whole().all("DescribeSecurityGroups", "SecurityGroups[]", Filters=filters) if ids else []
+        return self.source.all("DescribeSecurityGroups", "SecurityGroups[]", Filters=filters) if ids else []
 
     def first(self, ready: Ready) -> First | None:
         """What is to be made before the launch; None where there is nothing."""

@@ -63,8 +63,7 @@ def image_choices(client: Client) -> list[Choice]:
     from ectwo_cli.launch import aliases
     from ectwo_cli.prompt import Choice
 
-    whole = client.whole()
-    own = whole.all("DescribeImages", "Images[]", Owners=["self"])
+    own = client.all("DescribeImages", "Images[]", Owners=["self"])
     own = [each for each in own if each.get("State") == "available"]
     own.sort(key=lambda image: str(image.get("CreationDate", "")), reverse=True)
     behind = aliases.resolve(client, list(aliases.ALIASES.values()))
@@ -74,7 +73,7 @@ def image_choices(client: Client) -> list[Choice]:
             named.setdefault(behind[alias], word)
     filters = [{"Name": "image-id", "Values": sorted(named)}]
     public = (
-        {each["ImageId"]: each for each in whole.all("DescribeImages", "Images[]", Filters=filters)} if named else {}
+        {each["ImageId"]: each for each in client.all("DescribeImages", "Images[]", Filters=filters)} if named else {}
     )
     return [
         *(Choice(str(each.get("Name") or each["ImageId"]), each, _about(each)) for each in own),
@@ -130,7 +129,7 @@ def key_choices(client: Client) -> list[Choice]:
     """The key pairs of the region, and none."""
     from ectwo_cli.prompt import Choice
 
-    keys = sorted(client.whole().all("DescribeKeyPairs", "KeyPairs[]"), key=lambda key: str(key["KeyName"]).lower())
+    keys = sorted(client.all("DescribeKeyPairs", "KeyPairs[]"), key=lambda key: str(key["KeyName"]).lower())
     return [
         *(Choice(each["KeyName"], each["KeyName"], str(each.get("KeyType", ""))) for each in keys),
         Choice("none", NOTHING, "nobody can log in by a key of yours"),
@@ -145,14 +144,13 @@ def group_choices(client: Client, wanted: Wanted, image: Raw) -> list[Choice]:
     from ectwo_cli.launch.preflight import LOG_IN, lets_in
     from ectwo_cli.prompt import Choice
 
-    whole = client.whole()
     facts = Facts(
         region=client.region,
-        subnets=whole.all("DescribeSubnets", "Subnets[]"),
-        vpcs=whole.all("DescribeVpcs", "Vpcs[]"),
+        subnets=client.all("DescribeSubnets", "Subnets[]"),
+        vpcs=client.all("DescribeVpcs", "Vpcs[]"),
     )
     where = placement(wanted, facts).vpc_id
-    groups: Sequence[Raw] = in_vpc(whole.all("DescribeSecurityGroups", "SecurityGroups[]"), where)
+    groups: Sequence[Raw] = in_vpc(client.all("DescribeSecurityGroups", "SecurityGroups[]"), where)
     port, protocol = LOG_IN[is_windows(image)]
 
     def order(group: Raw) -> tuple[bool, str]:

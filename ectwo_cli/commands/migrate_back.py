@@ -124,7 +124,7 @@ def _remove(scope: Scope, account: Account, id: str, removals: Sequence[Removal]
         undo.leftovers(client, id, [each.copy for each, error in done if not error])
         return done
 
-    clients = [account.client(region).whole() for region in by_region]
+    clients = [account.client(region) for region in by_region]
     results = across(clients, work, where=lambda client: client.region)
     outcomes = list(results)
     told = {each.copy.id for each, _ in outcomes}
@@ -161,7 +161,7 @@ def marked_copies(scope: Scope, account: Account, resources: Sequence[str]) -> l
     from ectwo_cli.fanout import across
     from ectwo_cli.migration import found
 
-    clients = [account.client(region).whole() for region in scope.regions_of(account)]
+    clients = [account.client(region) for region in scope.regions_of(account)]
     results = across(clients, lambda client: found.copies_in(client, resources), where=lambda client: client.region)
     copies = list(results)
     if not results.worked:

@@ -12,12 +12,16 @@ from ectwo_cli.commands.migrate_options import Copying, Going, Sources
 from ectwo_cli.commands.snapshots_making import Losing, Making
 from ectwo_cli.expand import ACT
 from ectwo_cli.migration.results import CopyRow
-from ectwo_cli.options import Consent, DryRun, Report, Scope, Tagging, Target, Targets, ViewOptions, Waiting
+from ectwo_cli.options import Consent, DryRun, NameTag, Report, Scope, Tagging, Target, Targets, ViewOptions, Waiting
 from ectwo_cli.services import registering
 from ectwo_cli.services.images import Image
 from ectwo_cli.services.recycle import RecycledSnapshot
 from ectwo_cli.services.snapshots import Snapshot
 from ectwo_cli.services.snapshotting import Wish
+
+Description = Annotated[
+    str | None, typer.Option("--description", metavar="TEXT", help="The description.", rich_help_panel=ACT)
+]
 
 
 def create(
@@ -34,12 +38,8 @@ def create(
     rehearsal: DryRun,
     waiting: Waiting,
     view: Report[Snapshot],
-    name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="The Name tag.", rich_help_panel=ACT)
-    ] = None,
-    description: Annotated[
-        str | None, typer.Option("--description", metavar="TEXT", help="The description.", rich_help_panel=ACT)
-    ] = None,
+    name: NameTag = None,
+    description: Description = None,
     copy_tags: Annotated[
         bool, typer.Option("--copy-tags", help="With the tags of the volumes, too.", rich_help_panel=ACT)
     ] = False,
@@ -68,9 +68,7 @@ def register(
     waiting: Waiting,
     view: Report[Image],
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="The image's name.", rich_help_panel=ACT)],
-    description: Annotated[
-        str | None, typer.Option("--description", metavar="TEXT", help="The description.", rich_help_panel=ACT)
-    ] = None,
+    description: Description = None,
     architecture: Annotated[
         str | None,
         typer.Option("--architecture", metavar="ARCH", help="x86_64, arm64, i386, …_mac.", rich_help_panel=ACT),

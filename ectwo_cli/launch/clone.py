@@ -43,16 +43,15 @@ def read(client: Client, item: Instance) -> Original:
     EC2: DescribeInstances, DescribeVolumes, DescribeInstanceAttribute, DescribeInstanceCreditSpecifications,
     DescribeInstanceTypes, DescribeSpotInstanceRequests. Raises NotFound when it is gone, botocore's errors.
     """
-    whole = client.whole()
     raw = search.raw(client, item)
-    questions: dict[str, Callable[[], Any]] = {"volumes": lambda: _volumes(whole, item.id)}
+    questions: dict[str, Callable[[], Any]] = {"volumes": lambda: _volumes(client, item.id)}
     for name in ATTRIBUTES:
-        questions[name] = lambda name=name: _attribute(whole, item.id, name)  # type: ignore[misc]
+        questions[name] = lambda name=name: _attribute(client, item.id, name)  # type: ignore[misc]
     if str(item.type).startswith("t"):
-        questions["credits"] = lambda: _credits(whole, item.id)
-    questions["type"] = lambda: _type(whole, str(item.type))
+        questions["credits"] = lambda: _credits(client, item.id)
+    questions["type"] = lambda: _type(client, str(item.type))
     if request := raw.get("SpotInstanceRequestId"):
-        questions["spot"] = lambda: _spot(whole, request)
+        questions["spot"] = lambda: _spot(client, request)
     results = across(list(questions), lambda name: [(name, questions[name]())], where=str)
     known = dict(results)
     for failure in results.failures:

@@ -32,17 +32,16 @@ def gather(client: Client, wanted: Wanted, *, now: datetime, found: Raw | None =
     DescribeInstanceTypeOfferings, DescribeInstances; SSM: GetParameters; IAM: GetInstanceProfile; Service Quotas.
     What the caller may not look at is left unknown. Raises botocore's errors for anything else.
     """
-    whole = client.whole()
     first: dict[str, Callable[[], Any]] = {
-        "subnets": lambda: whole.all("DescribeSubnets", "Subnets[]"),
-        "vpcs": lambda: whole.all("DescribeVpcs", "Vpcs[]"),
-        "groups": lambda: _groups(whole, wanted.groups),
+        "subnets": lambda: client.all("DescribeSubnets", "Subnets[]"),
+        "vpcs": lambda: client.all("DescribeVpcs", "Vpcs[]"),
+        "groups": lambda: _groups(client, wanted.groups),
     }
     if found is None and wanted.image is not None:
         said = images.read(wanted.image)
         first["image"] = lambda: _image(client, said)
     if wanted.key is not None:
-        first["keys"] = lambda: [each["KeyName"] for each in whole.all("DescribeKeyPairs", "KeyPairs[]")]
+        first["keys"] = lambda: [each["KeyName"] for each in client.all("DescribeKeyPairs", "KeyPairs[]")]
     if wanted.instance_profile is not None:
         profile = wanted.instance_profile
         first["profile_exists"] = lambda: _profile_exists(client, profile)
@@ -58,12 +57,12 @@ def gather(client: Client, wanted: Wanted, *, now: datetime, found: Raw | None =
     names = candidates(wanted, facts.image)
     second: dict[str, Callable[[], Any]] = {}
     if names:
-        second["types"] = lambda: types_of(whole, names)
-        second["offered"] = lambda: zones_of(whole, names)
+        second["types"] = lambda: types_of(client, names)
+        second["offered"] = lambda: zones_of(client, names)
     if wanted.type is None or is_standard(wanted.type):
         code = SPOT_QUOTA if wanted.market else STANDARD_QUOTA
         second["vcpu_quota"] = lambda: _quota(client, code)
-        second["vcpus_used"] = lambda: _vcpus_used(whole, spot=wanted.market is not None)
+        second["vcpus_used"] = lambda: _vcpus_used(client, spot=wanted.market is not None)
     answers = _ask(second)
     facts = replace(facts, **answers.known, unknown=(*unknown, *answers.unknown))
     zone = placement(wanted, facts).zone
@@ -72,7 +71,7 @@ def gather(client: Client, wanted: Wanted, *, now: datetime, found: Raw | None =
     if wanted.type and facts.offered is not None:
         zones = facts.offered.get(wanted.type, ())
         if not zones or (zone and zone not in zones):
-            more = _ask({"offered_types": lambda: offered_types(whole, zone)})
+            more = _ask({"offered_types": lambda: offered_types(client, zone)})
             facts = replace(facts, **more.known)
     return wanted, facts
 
@@ -88,7 +87,7 @@ def types_of(client: Client, names: Sequence[str] | None = None) -> dict[str, Ra
     By a filter, since an unknown type among them would be an error of the call.
     """
     params: dict[str, Any] = {"Filters": [{"Name": "instance-type", "Values": list(names)}]} if names else {}
-    found = client.whole().all("DescribeInstanceTypes", "InstanceTypes[]", MaxResults=100, **params)
+    found = client.all("DescribeInstanceTypes", "InstanceTypes[]", MaxResults=100, **params)
     return {each["InstanceType"]: each for each in found}
 
 

@@ -89,7 +89,7 @@ def find(client: Client, said: Said) -> Raw:
 
 
 def _images(client: Client, **params: Any) -> list[Raw]:
-    return client.whole().all("DescribeImages", "Images[]", **params)
+    return client.all("DescribeImages", "Images[]", **params)
 
 
 def _by_id(client: Client, id: str, text: str) -> Raw:

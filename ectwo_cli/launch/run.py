@@ -74,7 +74,7 @@ def _run(
             {"Name": "image-id", "Values": [request["ImageId"]]},
             {"Name": "instance-type", "Values": [request["InstanceType"]]},
         ]
-        found = client.whole().all("DescribeInstances", "Reservations[].Instances[]", Filters=filters, MaxResults=1000)
+        found = client.all("DescribeInstances", "Reservations[].Instances[]", Filters=filters, MaxResults=1000)
         return [each for each in found if each.get("ClientToken") == token] or None
 
     made = once(

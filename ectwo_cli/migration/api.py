@@ -77,7 +77,7 @@ def everywhere_in(account: Account) -> survey.Everywhere:
     """Runs work in several regions of the account at once. Raises SomeFailed when one fails."""
 
     def everywhere(regions: Sequence[str], work: Callable[[Client], T]) -> dict[str, T]:
-        clients = [account.client(region).whole() for region in regions]
+        clients = [account.client(region) for region in regions]
         results = across(clients, lambda client: [(client.region, work(client))], where=lambda client: client.region)
         found = dict(results)
         results.check()

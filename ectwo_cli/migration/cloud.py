@@ -93,7 +93,7 @@ class AccountCloud:
     def begin(self, region: str, job: Callable[[Client], Any]) -> None:
         """Start ``job`` in ``region``."""
         # Everything that EC2 tells of an image is compared with its source.
-        client: Client = self.account.client(region).whole()
+        client: Client = self.account.client(region)
         self.workers.begin(region, lambda: job(client))
 
     def collect(self, patience: float) -> list[Answer]:

@@ -78,7 +78,7 @@ def create(
 
     def look() -> str | None:
         filters = [{"Name": "name", "Values": [escaped(params["Name"])]}]
-        for each in client.whole().all("DescribeImages", "Images[]", Owners=["self"], Filters=filters):
+        for each in client.all("DescribeImages", "Images[]", Owners=["self"], Filters=filters):
             if each.get("SourceInstanceId", item.id) == item.id:
                 return str(each["ImageId"])
         return None
@@ -109,7 +109,7 @@ def look_at(client: Client, ids: Sequence[str]) -> Iterator[ImageInTheMaking]:
 def _progress(client: Client, image: str) -> int | None:
     # An image does not name its snapshots before they are complete; they name it from the beginning.
     made_for = {"Name": "description", "Values": [f"Created by CreateImage(*) for {image}*"]}
-    found = client.whole().all("DescribeSnapshots", "Snapshots[]", OwnerIds=["self"], Filters=[made_for])
+    found = client.all("DescribeSnapshots", "Snapshots[]", OwnerIds=["self"], Filters=[made_for])
     total = sum(each.get("VolumeSize") or 1 for each in found)
     done = sum((each.get("VolumeSize") or 1) * (percent_of(each.get("Progress")) or 0) for each in found)
     return done // total if total else None

@@ -295,7 +295,7 @@ def find_in_detail(client: Client, query: Query[ImageDetail]) -> Iterator[Page[I
     """
     kind = ImageDetail.kind
     params = {"MaxResults": kind.page_size, "Filters": list(query.ec2_filters()) or None, **kind.owned, **query.params}
-    for found, more in client.whole().pages_and_more(kind.operation, kind.items, **params):
+    for found, more in client.pages_and_more(kind.operation, kind.items, **params):
         chosen = (data for data in found if query.matches(ImageDetail.parse(data, client.region, client.profile)))
         items = [
             ImageDetail.parse({**data, "Detail": detail(client, data)}, client.region, client.profile)
@@ -336,7 +336,7 @@ def detail(client: Client, data: Raw) -> dict[str, Any]:
 
 def permissions_of(client: Client, image: str) -> list[str]:
     """Who beside the owner may launch it: account IDs, ARNs, ``public``. EC2: DescribeImageAttribute."""
-    answer = client.whole().call("DescribeImageAttribute", ImageId=image, Attribute="launchPermission")
+    answer = client.call("DescribeImageAttribute", ImageId=image, Attribute="launchPermission")
     return sorted(
         "public" if each.get("Group") == "all" else str(next(iter(each.values())))
         for each in answer.get("LaunchPermissions", ())

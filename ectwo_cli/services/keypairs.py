@@ -116,7 +116,7 @@ def named(client: Client, name: str) -> Raw | None:
     EC2: DescribeKeyPairs. Raises botocore's errors.
     """
     filters = [{"Name": "key-name", "Values": [escaped(name)]}]
-    answer = client.whole().call("DescribeKeyPairs", IncludePublicKey=True, Filters=filters)
+    answer = client.call("DescribeKeyPairs", IncludePublicKey=True, Filters=filters)
     return next(iter(answer["KeyPairs"]), None)
 
 

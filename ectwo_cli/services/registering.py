@@ -103,13 +103,13 @@ def _users(client: Client, volume: str | None) -> list[str]:
 def _image(client: Client, id: str) -> Raw | None:
     kind = Image.kind
     filters = [{"Name": "image-id", "Values": [id]}]
-    return next(iter(client.whole().all(kind.operation, kind.items, Filters=filters, **kind.by_id)), None)
+    return next(iter(client.all(kind.operation, kind.items, Filters=filters, **kind.by_id)), None)
 
 
 def _instance(client: Client, id: str) -> Raw | None:
     filters = [{"Name": "instance-id", "Values": [id]}]
     try:
-        found = client.whole().all("DescribeInstances", "Reservations[].Instances[]", Filters=filters)
+        found = client.all("DescribeInstances", "Reservations[].Instances[]", Filters=filters)
     except Exception as error:
         if not is_denied(error):
             raise

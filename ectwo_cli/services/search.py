@@ -41,7 +41,7 @@ def raw(client: Client, item: R) -> Raw:
     column = columns(type(item))[kind.id]
     value = getattr(item, kind.id)
     params = {"Filters": [{"Name": column.filter, "Values": [escaped(value)]}]} if column.filter else {}
-    for page in client.whole().pages(kind.operation, kind.items, **params, **kind.by_id):
+    for page in client.pages(kind.operation, kind.items, **params, **kind.by_id):
         for data in page:
             if getattr(type(item).parse(data, client.region), kind.id) == value:
                 return data

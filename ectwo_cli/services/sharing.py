@@ -157,7 +157,7 @@ def _snapshots(client: Client, image: Image) -> list[Snapshot]:
 
 
 def _users(client: Client, snapshot: str) -> list[str]:
-    answer = client.whole().call("DescribeSnapshotAttribute", SnapshotId=snapshot, Attribute="createVolumePermission")
+    answer = client.call("DescribeSnapshotAttribute", SnapshotId=snapshot, Attribute="createVolumePermission")
     return [each["UserId"] for each in answer.get("CreateVolumePermissions", ()) if "UserId" in each]
 
 

@@ -107,7 +107,7 @@ def _create(client: Client, item: Volume | Instance, wish: Wish, sleep: Callable
     before = {data["SnapshotId"] for data in _of_volumes(client, volumes)}
 
     def send() -> list[Raw]:
-        answer = client.whole().call_once(_operation(item), **_params(item, wish))
+        answer = client.call_once(_operation(item), **_params(item, wish))
         return list(answer["Snapshots"]) if isinstance(item, Instance) else [answer]
 
     def look() -> list[Raw] | None:

@@ -147,6 +147,6 @@ def types_named(client: Client, wanted: Sequence[Pattern]) -> list[str]:
 
 
 def _described(client: Client, filters: Sequence[Any]) -> Iterator[Raw]:
-    pages = client.whole().pages("DescribeInstanceTypes", "InstanceTypes[]", Filters=list(filters), MaxResults=100)
+    pages = client.pages("DescribeInstanceTypes", "InstanceTypes[]", Filters=list(filters), MaxResults=100)
     for page in pages:
         yield from page

@@ -128,7 +128,7 @@ def _versions(client: Client, **which: Any) -> dict[tuple[str, str], str]:
     made: dict[tuple[str, str], str] = {}
     latest: dict[str, int] = {}
     operation, items = "DescribeLaunchTemplateVersions", "LaunchTemplateVersions[]"
-    for page in client.whole().pages(operation, items, **which, MaxResults=200):
+    for page in client.pages(operation, items, **which, MaxResults=200):
         for data in page:
             image = data.get("LaunchTemplateData", {}).get("ImageId") or ""
             number = int(data["VersionNumber"])
@@ -153,7 +153,7 @@ def _add_templates(found: Uses, templates: Mapping[tuple[str, str], str]) -> Non
 
 
 def _add_groups(found: Uses, client: Client, templates: Mapping[tuple[str, str], str]) -> None:
-    scaling = client.sibling(service="autoscaling").whole()
+    scaling = client.sibling(service="autoscaling")
     users: dict[str, list[str]] = {}
     for group in _listed(scaling, "DescribeAutoScalingGroups", "AutoScalingGroups"):
         name = group["AutoScalingGroupName"]

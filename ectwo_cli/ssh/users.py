@@ -72,7 +72,7 @@ def images_behind(client: Client, ids: Sequence[str]) -> dict[str, Raw]:
         for some in batches(wanted, MOST_FILTER_VALUES):
             filters = [{"Name": "image-id", "Values": some}]
             try:
-                found += client.whole().all("DescribeImages", "Images[]", Filters=filters, IncludeDeprecated=True)
+                found += client.all("DescribeImages", "Images[]", Filters=filters, IncludeDeprecated=True)
             except Exception as error:
                 if code_of(error) not in DENIED:
                     raise

@@ -70,7 +70,7 @@ def sources_of(group: Raw, port: int) -> list[str]:
 def _groups(client: Client, item: Instance) -> list[Raw] | None:
     filters = [{"Name": "group-id", "Values": item.group_ids}]
     try:
-        return client.whole().all("DescribeSecurityGroups", "SecurityGroups[]", Filters=filters)
+        return client.all("DescribeSecurityGroups", "SecurityGroups[]", Filters=filters)
     except Exception:
         # It is only for a hint; what failed has been said.
         return None

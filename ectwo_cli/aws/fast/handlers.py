@@ -20,7 +20,6 @@ NEVER_ASKED = (
     "s3",
 )
 
-
 OLD_NAMES = ("api.pricing", "autoscaling")
 """Those of services that are asked."""
 
@@ -38,4 +37,5 @@ def leave_out() -> None:
 
 def _named_in(event: str) -> bool:
     # "before-call.s3.PutObject"
-    return event.split(".")[1:2] in [[name] for name in NEVER_ASKED]
+    parts = event.split(".")
+    return len(parts) > 1 and parts[1] in NEVER_ASKED

@@ -30,9 +30,6 @@ class Server:
         self.looks = 0
         self.visible_after = 0
 
-    def whole(self) -> Server:
-        return self
-
     def call_once(self, operation: str, **params: Any) -> dict[str, Any]:
         assert operation == "RunInstances"
         self.calls.append(params)

@@ -184,9 +184,6 @@ def test_why_nothing_answers(rules: list[dict[str, Any]] | None, expected: str) 
 class Client:
     """EC2, in as much as it knows groups."""
 
-    def whole(self) -> Client:
-        return self
-
     def all(self, *_: object, **__: object) -> list[dict[str, Any]]:
         return [{"GroupId": "sg-1", "IpPermissions": []}]
 
