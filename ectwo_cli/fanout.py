@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from ectwo_cli.errors import Failure, SomeFailed
 
@@ -127,42 +127,38 @@ def across(
     return results
 
 
-def in_order(parts: Sequence[Place], work: Callable[[Place], T], *, threads: int) -> Iterator[T]:
-    """What ``work`` makes of each part, in order, by some threads: for work that does not hold Python's lock.
+def together(parts: Sequence[Place], work: Callable[[Place], T], *, threads: int) -> list[T]:
+    """What ``work`` makes of each part, in order, by this thread and others: for work that mostly goes without
+    Python's lock. What ``work`` raises is raised here, and the parts that nobody has begun are left."""
+    made: dict[int, T] = {}
+    errors: list[BaseException] = []
+    left = deque(enumerate(parts))
 
-    Each thread is one part ahead at most. What ``work`` raises is raised here, in its place.
-    """
-    if len(parts) < 2 or threads < 2:
-        for part in parts:
-            yield work(part)
-        return
-    outs: list[queue.Queue[tuple[T | None, BaseException | None]]] = [queue.Queue(1) for _ in range(threads)]
-    stopped = threading.Event()
-
-    def run(number: int) -> None:
-        for part in parts[number::threads]:
-            if stopped.is_set():
+    def run() -> None:
+        while left:
+            try:
+                number, part = left.popleft()
+            except IndexError:
+                # Another thread was quicker.
                 return
             try:
-                outs[number].put((work(part), None))
+                made[number] = work(part)
             except BaseException as error:
-                outs[number].put((None, error))
-                return
+                errors.append(error)
+                left.clear()
 
-    for number in range(threads):
-        threading.Thread(target=run, args=(number,), daemon=True).start()
+    others = [threading.Thread(target=run, daemon=True) for _ in range(min(threads, len(parts)) - 1)]
+    for each in others:
+        each.start()
     try:
-        for number in range(len(parts)):
-            value, error = outs[number % threads].get()
-            if error is not None:
-                raise error
-            yield cast(T, value)
+        run()
     finally:
-        stopped.set()
-        for out in outs:
-            # Who waits to hand over what nobody takes any more may go on, and sees that it is over.
-            with contextlib.suppress(queue.Empty):
-                out.get_nowait()
+        left.clear()
+    for each in others:
+        each.join()
+    if errors:
+        raise errors[0]
+    return [made[number] for number in range(len(parts))]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 
 from ectwo_cli import fanout
 from ectwo_cli.errors import SomeFailed
-from ectwo_cli.fanout import across, in_order
+from ectwo_cli.fanout import across, together
 
 PATIENCE = 5.0
 """Seconds that a test waits for what must come."""
@@ -97,16 +97,23 @@ def test_an_answer_at_once_is_not_held_up(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_parts_come_in_order(threads: int) -> None:
-    assert list(in_order(range(20), lambda part: part * 2, threads=threads)) == [part * 2 for part in range(20)]
+    assert together(range(20), lambda part: part * 2, threads=threads) == [part * 2 for part in range(20)]
+
+
+def test_parts_are_worked_on_at_once() -> None:
+    both = threading.Barrier(2, timeout=PATIENCE)
+
+    assert len(together(range(2), lambda part: both.wait(), threads=2)) == 2
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_what_a_part_raises_is_raised_in_its_place(threads: int) -> None:
-    def work(part: int) -> int:
-        return 10 // (part - 3)
+def test_what_a_part_raises_is_raised_and_ends_the_rest(threads: int) -> None:
+    begun: list[int] = []
 
-    results = in_order(range(6), work, threads=threads)
+    def work(part: int) -> float:
+        begun.append(part)
+        return 1 / part
 
-    assert [next(results), next(results), next(results)] == [-4, -5, -10]
     with pytest.raises(ZeroDivisionError):
-        next(results)
+        together([0] * 50, work, threads=threads)
+    assert len(begun) <= threads

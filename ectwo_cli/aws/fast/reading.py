@@ -16,7 +16,7 @@ from lxml import etree
 
 from ectwo_cli.aws.fast.sheet import Sheet, Unreadable, sheet
 from ectwo_cli.aws.session import COLUMNS
-from ectwo_cli.fanout import in_order
+from ectwo_cli.fanout import together
 
 SLICE = 64 * 1024
 THREADS = 2
@@ -68,7 +68,7 @@ class Reading:
         columns: list[list[Any]] = [[] for _ in self.paths]
         parts = list(_parts(body, start, end))
         threads = THREADS if len(parts) >= WORTH_THREADS else 1
-        for written in in_order(parts, lambda part: self._written(body[part]), threads=threads):
+        for written in together(parts, lambda part: self._written(body[part]), threads=threads):
             for column, values in zip(columns, self.sheet.decode(written), strict=True):
                 column.extend(values)
         return columns, root
