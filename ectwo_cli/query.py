@@ -402,7 +402,7 @@ class Query(Generic[R]):
 
     def order(self, items: Iterable[R]) -> list[R]:
         """The items in the order asked for, then by region, name (nameless last) and ID; no more than ``limit``."""
-        ordered = sorted(items, key=default_key)
+        ordered = in_default_order(list(items))
         for name in reversed(self.sort):
             column_name = name.removeprefix("-")
             absent = [item for item in ordered if _unset(value_of(item, column_name))]
@@ -429,6 +429,19 @@ class Query(Generic[R]):
             for name, values in kind.hidden.items()
             if name not in asked and columns(self.cls)[name].filter not in raw
         }
+
+
+def in_default_order(items: Sequence[R]) -> list[R]:
+    """The items by :func:`default_key`, of which most need only the beginning."""
+    get = operator.attrgetter("region", "name", "id")
+    try:
+        keys = [(region, not name, name or "", id) for region, name, id in map(get, items)]
+        if len(set(keys)) == len(keys):
+            return [items[at] for at in sorted(range(len(items)), key=keys.__getitem__)]
+    except (AttributeError, TypeError):
+        # Not all resources have these, nor all of these are text.
+        pass
+    return sorted(items, key=default_key)
 
 
 def default_key(item: Resource) -> tuple[Any, ...]:
