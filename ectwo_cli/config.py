@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from ectwo_cli.errors import UsageError, nearest
+from ectwo_cli.records import dataclass
 
 KEYS: Mapping[str, tuple[type[Any], str]] = {
     "regions": (list, "regions that a search is limited to: names, globs"),

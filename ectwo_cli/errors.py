@@ -17,8 +17,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
+
+from ectwo_cli.records import dataclass
 
 
 class EctwoError(Exception):

@@ -15,7 +15,6 @@ import dataclasses
 import inspect
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -24,13 +23,14 @@ import typer
 from ectwo_cli.complete import PROPERTIES, TARGETS, Offer
 from ectwo_cli.config import Settings
 from ectwo_cli.model import Resource
+from ectwo_cli.records import dataclass
 from ectwo_cli.render.screen import Screen
 
 SCOPE, QUERY, OUTPUT, ACT = "Scope", "Query", "Output", "Doing it"
 """The headings under which help lists the options."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Program:
     """One run of the program: its streams, the user's settings, and the time."""
 
@@ -42,7 +42,7 @@ class Program:
 # Groups
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Group:
     """Options that belong together. Fields that are ``Annotated`` with a Typer option or argument are the options."""
 
@@ -75,7 +75,7 @@ class Group:
         return cls(program=program, **own, **extra)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Voice(Group):
     """How much is said. Every command has these."""
 

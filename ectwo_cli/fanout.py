@@ -6,11 +6,12 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain, islice
 from typing import Any, Generic, TypeVar
 
 from ectwo_cli.errors import Failure, SomeFailed
+from ectwo_cli.records import dataclass
 
 Place = TypeVar("Place")
 T = TypeVar("T")

@@ -18,13 +18,13 @@ import types
 import typing
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from ectwo_cli.errors import UsageError, nearest
+from ectwo_cli.records import dataclass
 
 if TYPE_CHECKING:
     from typing_extensions import Self, dataclass_transform

@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeAlias, TypeVar
@@ -45,6 +45,7 @@ from ectwo_cli.query import (
     tag_condition,
     where_condition,
 )
+from ectwo_cli.records import dataclass
 from ectwo_cli.render.screen import Screen
 from ectwo_cli.render.view import FORMATS
 from ectwo_cli.services import search
@@ -99,7 +100,7 @@ Raw: TypeAlias = Annotated[
 ]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Scope(Group):
     """Which regions and accounts."""
 
@@ -315,7 +316,7 @@ class Scope(Group):
         return shlex.join(words)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Search(Scope, Generic[R]):
     """A query over a scope: the options of ``find``."""
 
@@ -416,7 +417,7 @@ class Search(Scope, Generic[R]):
         return _of_all_states(how) if self.all_states else how
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Listing(Search[R]):
     """A query whose results are listed: with order and limits."""
 
@@ -544,7 +545,7 @@ class Listing(Search[R]):
         live.watch(self.screen, view.view(profiles=self.several_profiles), looks(), self.query)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Targets(Search[R]):
     """What a bulk verb acts on: TARGETs, or the query options, or --all."""
 
@@ -603,7 +604,7 @@ class Targets(Search[R]):
         )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class OptionalTargets(Listing[R]):
     """What a listing is about: TARGETs, or the query options; neither means everything in scope."""
 
@@ -634,7 +635,7 @@ class OptionalTargets(Listing[R]):
         found.results.check()
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Selection(Generic[R]):
     """What a bulk verb will act on, and how it was named. ``check`` when all is done: it accounts for what failed."""
 
@@ -657,7 +658,7 @@ class Selection(Generic[R]):
             raise EctwoError("")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Target(Scope, Generic[R]):
     """The one TARGET of a verb that takes exactly one."""
 
@@ -723,7 +724,7 @@ class Target(Scope, Generic[R]):
             show_one(self.screen, view.view(profiles=self.several_profiles), item)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class ViewOptions(Group, Generic[R]):
     """How results are shown."""
 
@@ -807,7 +808,7 @@ class ViewOptions(Group, Generic[R]):
         return self.program.settings.columns(self.resource.kind.plural)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Report(ViewOptions[R]):
     """How it is shown what became of targets: ``action`` and ``error`` are columns as well."""
 
@@ -818,7 +819,7 @@ MANY = 10
 """So many at once that the count has to be typed."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class DryRun(Group):
     """Whether it is only tried: for what changes something, but needs no question."""
 
@@ -830,7 +831,7 @@ class DryRun(Group):
     ] = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Consent(DryRun):
     """Whether it may be done."""
 
@@ -862,7 +863,7 @@ class Consent(DryRun):
             raise Declined("not done")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Patience(Group):
     """How long to wait for the final state."""
 
@@ -888,14 +889,14 @@ class Patience(Group):
         return default if self.timeout is None else self.limit
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Waiting(Patience):
     """Whether and how long to wait for the final state."""
 
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Return at once.", rich_help_panel=ACT)] = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True)
 class Tagging(Group):
     """Tags for what is created."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Generic
 
 from ectwo_cli.model import R
+from ectwo_cli.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ Ctrl-C passes through as KeyboardInterrupt.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ectwo_cli.errors import Declined
+from ectwo_cli.records import dataclass
 from ectwo_cli.render.screen import Screen
 from ectwo_cli.render.text import escaped
 

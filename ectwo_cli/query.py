@@ -9,13 +9,14 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import Any, Generic, Literal
 
 from ectwo_cli.errors import UsageError
 from ectwo_cli.model import Column, R, Resource, column_named, columns, once, value_of
+from ectwo_cli.records import dataclass
 
 Filter = Mapping[str, Any]
 """A filter in EC2's form: ``{"Name": "instance-state-name", "Values": ["running"]}``."""

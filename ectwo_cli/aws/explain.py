@@ -8,10 +8,10 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ectwo_cli.errors import CredentialsError, EctwoError, NotFound, UsageError
+from ectwo_cli.records import dataclass
 
 
 @dataclass(frozen=True)

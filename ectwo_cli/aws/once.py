@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from ectwo_cli.aws.calls import is_lost, is_throttle
 from ectwo_cli.errors import EctwoError
+from ectwo_cli.records import dataclass
 
 T = TypeVar("T")
 

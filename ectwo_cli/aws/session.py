@@ -12,7 +12,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from ectwo_cli.aws.cache import write_cache
 from ectwo_cli.errors import UsageError, nearest
 from ectwo_cli.model import Raw, pick
+from ectwo_cli.records import dataclass
 
 if TYPE_CHECKING:
     from ectwo_cli.aws.fast.parsing import Parsers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -23,6 +22,7 @@ from ectwo_cli.options import (
     ViewOptions,
 )
 from ectwo_cli.query import Condition
+from ectwo_cli.records import dataclass
 from ectwo_cli.services import groups
 from ectwo_cli.services.groups import SecurityGroup
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ectwo_cli.aws.session import Client
 from ectwo_cli.errors import UsageError
 from ectwo_cli.options import Consent, Scope, Target, ViewOptions
 from ectwo_cli.outcome import Outcome
+from ectwo_cli.records import dataclass
 from ectwo_cli.services import groups, rules, whereami
 from ectwo_cli.services.groups import Change, SecurityGroup
 from ectwo_cli.services.rules import Rule

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +17,7 @@ from ectwo_cli.model import R, Resource
 from ectwo_cli.options import Consent, Report, Selection, Targets
 from ectwo_cli.outcome import Outcome
 from ectwo_cli.query import default_key
+from ectwo_cli.records import dataclass
 from ectwo_cli.services import cleanup, search, usage
 from ectwo_cli.services.cleanup import Done, Examined, Removal
 from ectwo_cli.services.images import Image

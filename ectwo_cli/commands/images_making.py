@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +14,7 @@ from ectwo_cli.commands.launch_options import InstanceOptions, LaunchOptions, Ma
 from ectwo_cli.errors import EctwoError, UsageError
 from ectwo_cli.expand import ACT
 from ectwo_cli.options import Consent, Listing, Report, Scope, Tagging, Target, ViewOptions, Waiting
+from ectwo_cli.records import dataclass
 from ectwo_cli.services.images import Image
 from ectwo_cli.services.instances import Instance
 

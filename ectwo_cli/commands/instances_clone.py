@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +15,7 @@ from ectwo_cli.commands.launch_options import InstanceOptions, MarketOptions, Sh
 from ectwo_cli.errors import EctwoError, UsageError
 from ectwo_cli.expand import ACT
 from ectwo_cli.options import Consent, Report, Tagging, Target, Waiting
+from ectwo_cli.records import dataclass
 from ectwo_cli.services.instances import Instance
 
 if TYPE_CHECKING:

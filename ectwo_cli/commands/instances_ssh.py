@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +17,7 @@ from ectwo_cli.errors import EctwoError, NotFound, Partial, UsageError
 from ectwo_cli.expand import QUERY, Group
 from ectwo_cli.model import R
 from ectwo_cli.options import Search, read_refs, warn_of
+from ectwo_cli.records import dataclass
 from ectwo_cli.services import search
 from ectwo_cli.services.instances import Instance
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -24,6 +23,7 @@ from ectwo_cli.options import (
     ViewOptions,
     carry_out,
 )
+from ectwo_cli.records import dataclass
 from ectwo_cli.services import keypairs
 from ectwo_cli.services.keypairs import KeyPair
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from ectwo_cli import prompt
@@ -15,6 +14,7 @@ from ectwo_cli.keys import prints, store
 from ectwo_cli.keys.public import PublicKey, read_public
 from ectwo_cli.options import Scope, Target, ViewOptions
 from ectwo_cli.outcome import Outcome
+from ectwo_cli.records import dataclass
 from ectwo_cli.render.screen import Screen
 from ectwo_cli.services import holders, keypairs, search
 from ectwo_cli.services.keypairs import TYPES, KeyPair, Spread

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ import typer
 from ectwo_cli.errors import UsageError
 from ectwo_cli.expand import Group, Program
 from ectwo_cli.model import Resource
+from ectwo_cli.records import dataclass
 
 if TYPE_CHECKING:
     from ectwo_cli.launch.wanted import Market, Wanted

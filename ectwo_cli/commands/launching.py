@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ectwo_cli.aws.session import Client
 from ectwo_cli.errors import Declined, Interrupted, NotFound, Partial, UsageError
 from ectwo_cli.model import Raw
 from ectwo_cli.options import Consent, Scope, ViewOptions, Waiting
+from ectwo_cli.records import dataclass
 from ectwo_cli.services import search
 from ectwo_cli.services.instances import Instance
 

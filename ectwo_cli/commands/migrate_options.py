@@ -7,7 +7,7 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +18,7 @@ from ectwo_cli.expand import ACT, Group, Program
 from ectwo_cli.model import R, Resource
 from ectwo_cli.options import Search, Targets
 from ectwo_cli.query import duration
+from ectwo_cli.records import dataclass
 
 if TYPE_CHECKING:
     from ectwo_cli.migration.wish import Wish

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ectwo_cli.errors import NotFound
 from ectwo_cli.expand import Group
+from ectwo_cli.records import dataclass
 from ectwo_cli.sandbox import control
 
 if TYPE_CHECKING:

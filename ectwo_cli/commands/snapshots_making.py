@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ectwo_cli.aws.session import Client
@@ -13,6 +13,7 @@ from ectwo_cli.fanout import across
 from ectwo_cli.model import R
 from ectwo_cli.options import Consent, Report, Scope, Selection, Target, Targets, Waiting, carry_out, warn_of
 from ectwo_cli.outcome import Outcome
+from ectwo_cli.records import dataclass
 from ectwo_cli.services import recycle, registering, search, snapshots, snapshotting
 from ectwo_cli.services.images import Image
 from ectwo_cli.services.instances import Instance

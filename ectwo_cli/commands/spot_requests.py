@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +30,7 @@ from ectwo_cli.options import (
 )
 from ectwo_cli.outcome import Outcome
 from ectwo_cli.query import duration, moment
+from ectwo_cli.records import dataclass
 from ectwo_cli.services import spot_requests
 from ectwo_cli.services.spot_requests import SpotRequest
 

@@ -6,7 +6,7 @@ Imported only by who makes or reads a private key: it takes 100 ms.
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 
 from ectwo_cli.keys import ppk
 from ectwo_cli.keys.public import PublicKey, of_blob, take_string
+from ectwo_cli.records import dataclass
 
 RSA_BITS = 2048
 """What EC2 itself makes; it takes 1024, 2048 and 4096."""

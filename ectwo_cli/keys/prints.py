@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ectwo_cli.errors import UsageError
 from ectwo_cli.keys import ppk
 from ectwo_cli.keys.public import PublicKey, of_blob, read_public, take_string
+from ectwo_cli.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import base64
 import binascii
 import itertools
 import struct
-from dataclasses import dataclass
 
 from ectwo_cli.errors import UsageError
+from ectwo_cli.records import dataclass
 
 KINDS = {b"ssh-ed25519": "ed25519", b"ssh-rsa": "rsa"}
 """The kinds of key that EC2 takes, by SSH's name for them."""

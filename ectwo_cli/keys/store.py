@@ -9,11 +9,11 @@ import re
 import secrets
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from ectwo_cli.errors import EctwoError
+from ectwo_cli.records import dataclass
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from ectwo_cli.aws.calls import batches
 from ectwo_cli.aws.session import DENIED, Client, code_of
 from ectwo_cli.query import Query
+from ectwo_cli.records import dataclass
 from ectwo_cli.services.images import Image
 from ectwo_cli.services.search import Page
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ectwo_cli.aws.session import DENIED, Client, code_of
 from ectwo_cli.fanout import across
 from ectwo_cli.launch.wanted import Market, Wanted
 from ectwo_cli.model import Raw, tags_of
+from ectwo_cli.records import dataclass
 from ectwo_cli.services import search
 from ectwo_cli.services.instances import Instance
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from ectwo_cli.errors import EctwoError
 from ectwo_cli.model import Raw
+from ectwo_cli.records import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from ectwo_cli.launch.placement import placement
 from ectwo_cli.launch.wanted import Wanted
 from ectwo_cli.model import Raw
 from ectwo_cli.query import iso
+from ectwo_cli.records import dataclass
 
 STANDARD_QUOTA, SPOT_QUOTA = "L-1216C47A", "L-34B43A08"
 """Service Quotas' codes for the vCPUs of standard instances (A, C, D, H, I, M, R, T, Z), on demand and spot."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from ectwo_cli.aws.calls import escaped
@@ -11,6 +10,7 @@ from ectwo_cli.aws.session import Client
 from ectwo_cli.errors import EctwoError, NotFound, UsageError
 from ectwo_cli.launch import aliases
 from ectwo_cli.model import Raw
+from ectwo_cli.records import dataclass
 from ectwo_cli.services.images import Image
 from ectwo_cli.services.search import is_id, ref
 

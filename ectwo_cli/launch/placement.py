@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ectwo_cli.launch.facts import Facts
 from ectwo_cli.launch.wanted import Wanted
 from ectwo_cli.model import Raw, name_of
+from ectwo_cli.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from ectwo_cli.aws.calls import dry_run, is_lost
@@ -15,6 +15,7 @@ from ectwo_cli.launch.choice import near
 from ectwo_cli.launch.fit import misfits
 from ectwo_cli.launch.gather import offered_types, types_of, zones_of
 from ectwo_cli.model import Raw
+from ectwo_cli.records import dataclass
 from ectwo_cli.services import consequences, lifecycle, search
 from ectwo_cli.services.machines import Facts, Machine
 from ectwo_cli.services.waiting import LIMIT, Pace, Sight, Ticker

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ectwo_cli.aws.once import once
 from ectwo_cli.aws.session import Client, code_of
 from ectwo_cli.model import Raw
+from ectwo_cli.records import dataclass
 from ectwo_cli.services.instances import Instance
 
 NO_ROOM = {

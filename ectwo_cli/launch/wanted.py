@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ectwo_cli.errors import EctwoError
+from ectwo_cli.records import dataclass
 
 VOLUME_TYPES = ("gp3", "gp2", "io1", "io2", "standard")
 """Kinds of volume that an instance can start from."""

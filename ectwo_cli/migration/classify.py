@@ -8,8 +8,9 @@ imports botocore.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
+
+from ectwo_cli.records import dataclass
 
 
 class Reaction(str, Enum):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Protocol
+
+from ectwo_cli.records import dataclass
 
 if TYPE_CHECKING:
     from ectwo_cli.aws.session import Account

@@ -6,13 +6,13 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 from ectwo_cli.errors import UsageError
 from ectwo_cli.migration import tags, wish
 from ectwo_cli.migration.facts import Destination, Raw, Source
+from ectwo_cli.records import dataclass
 
 LONGEST_DESCRIPTION = 255
 DEFAULT_KEY = "alias/aws/ebs"

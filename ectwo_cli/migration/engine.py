@@ -15,7 +15,7 @@ is there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -26,6 +26,7 @@ from ectwo_cli.migration.desired import digest
 from ectwo_cli.migration.facts import Raw
 from ectwo_cli.migration.machine import Copy, State
 from ectwo_cli.migration.plan import Action, Pair, Plan, encryption
+from ectwo_cli.records import dataclass
 
 LAST_WORDS = 5.0
 """Seconds that requests under way get to answer when watching ends, so that their IDs can be told."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ectwo_cli.migration import tags
+from ectwo_cli.records import dataclass
 
 GIB = 1024**3
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ectwo_cli.migration import tags
 from ectwo_cli.migration.desired import Desired, moment
 from ectwo_cli.migration.facts import Raw, Source, ebs_snapshot_ids, lineage
+from ectwo_cli.records import dataclass
 
 _KINDS = ("UserId", "Group", "OrganizationArn", "OrganizationalUnitArn")
 MOST_CHANGES = 500

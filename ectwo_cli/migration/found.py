@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +12,7 @@ from ectwo_cli.migration.facts import Raw
 from ectwo_cli.migration.plan import DEAD, UNDER_WAY, read_intent
 from ectwo_cli.migration.results import Migration
 from ectwo_cli.migration.wish import Wish
+from ectwo_cli.records import dataclass
 
 
 @dataclass(frozen=True)

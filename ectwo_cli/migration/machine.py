@@ -20,10 +20,11 @@ for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 
 from ectwo_cli.migration import classify
+from ectwo_cli.records import dataclass
 
 MOST_ATTEMPTS = 3
 INVISIBLE_FOR = 180.0

@@ -7,10 +7,10 @@ world, and standard snapshot storage a month.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ectwo_cli.migration.facts import GIB
 from ectwo_cli.migration.plan import Action, Plan
+from ectwo_cli.records import dataclass
 
 PRICED_AT = "2025-01"
 

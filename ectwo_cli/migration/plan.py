@@ -8,7 +8,7 @@ way.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -17,6 +17,7 @@ from ectwo_cli.migration import finish, tags
 from ectwo_cli.migration.desired import DEFAULT_KEY, Desired, desire, digest
 from ectwo_cli.migration.facts import Destination, Raw, Source, ebs_snapshot_ids, lineage
 from ectwo_cli.migration.wish import Wish, name_problem
+from ectwo_cli.records import dataclass
 
 DEAD = {"failed", "error", "invalid"}
 UNDER_WAY = {"pending", "transient"}

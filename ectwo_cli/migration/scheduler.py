@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from ectwo_cli.migration.machine import SLOT, Copy, State
+from ectwo_cli.records import dataclass
 
 IMAGE_SLOTS = 300
 SNAPSHOT_SLOTS = 20

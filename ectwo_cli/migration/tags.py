@@ -17,8 +17,9 @@ import binascii
 import json
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from ectwo_cli.records import dataclass
 
 PREFIX = "ectwo:"
 SOURCE = "ectwo:source"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from ectwo_cli.migration import classify, tags
 from ectwo_cli.migration.cloud import Client
@@ -11,6 +10,7 @@ from ectwo_cli.migration.facts import ebs_snapshot_ids, snapshot_bytes
 from ectwo_cli.migration.found import Marked
 from ectwo_cli.migration.plan import UNDER_WAY
 from ectwo_cli.migration.watch import by_values
+from ectwo_cli.records import dataclass
 
 REFERENCES_AT_ONCE = 10
 NOT_THERE = {"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidSnapshot.NotFound"}

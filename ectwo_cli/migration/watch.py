@@ -9,7 +9,7 @@ not visible yet would fail the whole call.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ectwo_cli.migration import classify, tags
@@ -18,6 +18,7 @@ from ectwo_cli.migration.facts import Raw, ebs_snapshot_ids, lineage, percent
 from ectwo_cli.migration.machine import Copy, PartSeen, Seen, State, advance
 from ectwo_cli.migration.plan import Pair
 from ectwo_cli.migration.scheduler import telling
+from ectwo_cli.records import dataclass
 
 MOST_VALUES = 200
 PAGE = 1000

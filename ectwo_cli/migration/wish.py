@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from ectwo_cli.errors import UsageError
+from ectwo_cli.records import dataclass
 
 FIELDS = ("name", "id", "region", "to")
 CONFLICTS = ("fail", "skip", "rename", "copy-anyway")

@@ -7,11 +7,12 @@ important text is cut first, nothing goes missing silently. rich measures, color
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from ectwo_cli.records import dataclass
 from ectwo_cli.render.text import escaped
 from ectwo_cli.render.values import ABSENT, human, state_style
 from ectwo_cli.render.view import Field

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic
 
 from ectwo_cli.errors import UsageError
 from ectwo_cli.model import R
 from ectwo_cli.query import Query, iso
+from ectwo_cli.records import dataclass
 from ectwo_cli.render import data
 from ectwo_cli.render.grid import Cell, Grid, cut, layout, segments
 from ectwo_cli.render.screen import Screen

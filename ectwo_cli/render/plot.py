@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from ectwo_cli.query import text_of
+from ectwo_cli.records import dataclass
 from ectwo_cli.render.grid import Cell, measure, segments
 from ectwo_cli.render.screen import Screen
 from ectwo_cli.render.text import escaped

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from ectwo_cli.records import dataclass
 from ectwo_cli.render.grid import Cell, cut, measure, segments
 from ectwo_cli.render.screen import Screen
 from ectwo_cli.render.text import escaped

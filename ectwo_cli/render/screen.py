@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timezone
 from functools import cached_property
 from typing import TextIO
 
+from ectwo_cli.records import dataclass
 from ectwo_cli.render.text import escaped
 
 BROKEN_PIPE = 141

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from ectwo_cli.records import dataclass
 from ectwo_cli.render.grid import Cell, Grid, layout, measure, segments
 from ectwo_cli.render.text import escaped
 from ectwo_cli.render.values import ABSENT, exact, human, state_style

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Generic
 
 from ectwo_cli.errors import UsageError, nearest
 from ectwo_cli.model import R, Resource, column_named, columns, value_of
+from ectwo_cli.records import dataclass
 
 FORMATS = ("table", "wide", "json", "jsonl", "yaml", "csv", "tsv", "ids")
 

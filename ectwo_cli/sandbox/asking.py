@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from ectwo_cli.records import dataclass
 from ectwo_cli.sandbox.refusals import Refusal, bad_value, missing, not_found
 from ectwo_cli.sandbox.world import Region, Thing
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cache
 from typing import Any
+
+from ectwo_cli.records import dataclass
 
 AMAZON = "137112412989"
 CANONICAL = "099720109477"

@@ -13,11 +13,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ectwo_cli.errors import EctwoError, UsageError
+from ectwo_cli.records import dataclass
 
 if TYPE_CHECKING:
     import subprocess

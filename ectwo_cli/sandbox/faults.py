@@ -24,9 +24,11 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field, fields
 from fnmatch import fnmatchcase
 from typing import Any
+
+from ectwo_cli.records import dataclass
 
 
 @dataclass

@@ -7,8 +7,8 @@ disabled, one that waits for its deletion, and one that EC2 has no grant for.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 
+from ectwo_cli.records import dataclass
 from ectwo_cli.sandbox.world import Region
 
 MANAGED = "aws/ebs"

@@ -7,10 +7,11 @@ instances in eight regions; ``large`` about a thousand in all; ``empty`` is a ne
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timezone
 from typing import Any
 
+from ectwo_cli.records import dataclass
 from ectwo_cli.sandbox import catalog, delegate, geography, prices
 from ectwo_cli.sandbox.ec2 import addresses, disks, groups, images, keypairs, launching, network, spot, states, types
 from ectwo_cli.sandbox.world import ACCOUNT, Region, Thing, World

@@ -52,12 +52,13 @@ import traceback
 import urllib.parse
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import ectwo_cli
+from ectwo_cli.records import dataclass
 from ectwo_cli.sandbox import delegate, geography, others, wire
 from ectwo_cli.sandbox.asking import Ask, dry_run
 from ectwo_cli.sandbox.ec2 import disks, handler, images, spot, states

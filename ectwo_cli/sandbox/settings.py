@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
+
+from ectwo_cli.records import dataclass
 
 
 @dataclass(frozen=True)

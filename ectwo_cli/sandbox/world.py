@@ -12,10 +12,11 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timezone
 from typing import Any
 
+from ectwo_cli.records import dataclass
 from ectwo_cli.sandbox import geography
 from ectwo_cli.sandbox.refusals import Refusal
 from ectwo_cli.sandbox.settings import Settings

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from ectwo_cli.aws.calls import dry_run
 from ectwo_cli.aws.session import Client, code_of
 from ectwo_cli.fanout import across
 from ectwo_cli.model import column_named, value_of
 from ectwo_cli.outcome import Outcome
+from ectwo_cli.records import dataclass
 from ectwo_cli.services import images, usage
 from ectwo_cli.services.images import Image
 from ectwo_cli.services.outcomes import failed

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 
 from ectwo_cli.aws.session import Client
 from ectwo_cli.model import Raw
+from ectwo_cli.records import dataclass
 from ectwo_cli.services.pricing import OnDemand
 from ectwo_cli.services.spot_prices import SpotPrice, current_of, platform_of_image
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ectwo_cli.aws.session import Client
 from ectwo_cli.errors import UsageError
 from ectwo_cli.outcome import Outcome
+from ectwo_cli.records import dataclass
 from ectwo_cli.services import groups
 from ectwo_cli.services.groups import SecurityGroup
 from ectwo_cli.services.outcomes import failed

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ectwo_cli.aws.calls import dry_run, escaped, is_lost
@@ -13,6 +12,7 @@ from ectwo_cli.aws.session import Client, code_of
 from ectwo_cli.errors import EctwoError, NotFound, UsageError
 from ectwo_cli.model import Raw, Regional, column, resource, tags_of
 from ectwo_cli.query import Query
+from ectwo_cli.records import dataclass
 from ectwo_cli.services import holders, rules, search
 from ectwo_cli.services.rules import Rule
 from ectwo_cli.services.search import Page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timezone
 from typing import Any
 
@@ -12,6 +12,7 @@ from ectwo_cli.aws.calls import is_denied, is_throttle
 from ectwo_cli.aws.session import Client, code_of
 from ectwo_cli.model import REGION, Raw, Regional, column, resource, tags_of
 from ectwo_cli.query import Query, instant, moment
+from ectwo_cli.records import dataclass
 from ectwo_cli.services import search, usage
 from ectwo_cli.services.search import Page
 from ectwo_cli.services.usage import GROUP, INSTANCE, Unknown

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +14,7 @@ from ectwo_cli.keys import prints
 from ectwo_cli.keys.public import PublicKey, read_public
 from ectwo_cli.model import Raw, Regional, column, resource, tags_of
 from ectwo_cli.outcome import Outcome
+from ectwo_cli.records import dataclass
 from ectwo_cli.services.outcomes import failed
 from ectwo_cli.services.search import place_of
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from ectwo_cli.aws.calls import dry_run, is_lost, is_passing, is_throttle
 from ectwo_cli.aws.session import Client, code_of
 from ectwo_cli.fanout import Results, across
 from ectwo_cli.outcome import Outcome
+from ectwo_cli.records import dataclass
 from ectwo_cli.services import bulk, machines, search
 from ectwo_cli.services.instances import Instance
 from ectwo_cli.services.machines import NOTHING, Facts, Machine

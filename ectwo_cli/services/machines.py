@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ectwo_cli.aws.calls import batches
@@ -11,6 +11,7 @@ from ectwo_cli.aws.session import Client
 from ectwo_cli.fanout import across
 from ectwo_cli.model import Raw, column, resource
 from ectwo_cli.query import MOST_FILTER_VALUES, Query
+from ectwo_cli.records import dataclass
 from ectwo_cli.services import search
 from ectwo_cli.services.instances import Instance
 from ectwo_cli.services.search import Page

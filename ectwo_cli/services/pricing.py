@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from ectwo_cli.aws.cache import write_cache
 from ectwo_cli.aws.session import Client
 from ectwo_cli.fanout import across
+from ectwo_cli.records import dataclass
 
 LASTS = 7 * 24 * 3600
 """Seconds for which a price is believed."""

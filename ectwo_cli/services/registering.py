@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from ectwo_cli.aws.calls import dry_run, is_denied
 from ectwo_cli.aws.session import Client, code_of
 from ectwo_cli.errors import EctwoError, UsageError
 from ectwo_cli.model import Raw
+from ectwo_cli.records import dataclass
 from ectwo_cli.services import images, search
 from ectwo_cli.services.images import Image
 from ectwo_cli.services.snapshots import Snapshot

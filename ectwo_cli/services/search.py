@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Generic, TypeAlias
 
 from ectwo_cli.aws.calls import batches, escaped
@@ -13,6 +13,7 @@ from ectwo_cli.errors import NotFound, UsageError
 from ectwo_cli.fanout import Results, across
 from ectwo_cli.model import R, Raw, Resource, columns, paths
 from ectwo_cli.query import MOST_FILTER_VALUES, Condition, Query
+from ectwo_cli.records import dataclass
 
 
 @dataclass(frozen=True)

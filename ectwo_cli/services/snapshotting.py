@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ectwo_cli.aws.calls import dry_run
@@ -13,6 +13,7 @@ from ectwo_cli.aws.session import Client
 from ectwo_cli.errors import NotFound, UsageError
 from ectwo_cli.model import Raw
 from ectwo_cli.outcome import Outcome
+from ectwo_cli.records import dataclass
 from ectwo_cli.services.instances import Instance
 from ectwo_cli.services.outcomes import failed
 from ectwo_cli.services.search import Lookup, Ref

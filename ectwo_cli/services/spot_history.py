@@ -7,13 +7,14 @@ added to what is known of its zone and type as it comes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
 from ectwo_cli.aws.session import Client
 from ectwo_cli.model import Raw, Regional, column, resource
 from ectwo_cli.query import Pattern, chosen, filter_of
+from ectwo_cli.records import dataclass
 from ectwo_cli.services.spot_prices import OF_VPC, PRODUCTS, platform_of
 
 LONGEST = 90

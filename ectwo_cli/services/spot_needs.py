@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ectwo_cli.aws.calls import batches, is_lost, is_throttle
@@ -12,6 +12,7 @@ from ectwo_cli.aws.session import Client, code_of
 from ectwo_cli.errors import UsageError
 from ectwo_cli.model import Raw
 from ectwo_cli.query import MOST_FILTER_VALUES, Pattern, chosen
+from ectwo_cli.records import dataclass
 
 ARCHITECTURES = ("x86_64", "arm64")
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from ectwo_cli.aws.session import Client
 from ectwo_cli.model import Raw, Regional, column, resource
+from ectwo_cli.records import dataclass
 from ectwo_cli.services.search import Page
 from ectwo_cli.services.spot_needs import Need, architecture_of, memory_of, types_meeting, vcpus_of
 from ectwo_cli.services.spot_prices import SpotPrice, current_of, saving

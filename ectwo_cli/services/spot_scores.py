@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ectwo_cli.aws.session import Client
 from ectwo_cli.model import Raw, Regional, column, resource
+from ectwo_cli.records import dataclass
 from ectwo_cli.services.spot_needs import Need
 
 MOST_REGIONS = 10

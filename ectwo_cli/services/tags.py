@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ectwo_cli.aws.calls import batches, dry_run, escaped, is_passing
@@ -14,6 +14,7 @@ from ectwo_cli.errors import UsageError
 from ectwo_cli.model import Regional, column, pick, resource
 from ectwo_cli.outcome import Outcome
 from ectwo_cli.query import MOST_FILTER_VALUES
+from ectwo_cli.records import dataclass
 from ectwo_cli.services import bulk
 from ectwo_cli.services.outcomes import failed
 from ectwo_cli.services.search import Lookup, Ref, look_up, split_region

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ectwo_cli.aws.calls import is_denied, is_passing, is_throttle
 from ectwo_cli.aws.session import Client
 from ectwo_cli.model import Raw, name_of
 from ectwo_cli.query import MOST_FILTER_VALUES
+from ectwo_cli.records import dataclass
 
 LIVING = ("pending", "running", "stopping", "stopped")
 """States of instances that still need their image, at least for another one like them."""

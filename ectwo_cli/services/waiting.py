@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import timedelta
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -35,6 +35,7 @@ from ectwo_cli.errors import Failure
 from ectwo_cli.fanout import Results, across
 from ectwo_cli.model import R, Resource
 from ectwo_cli.query import MOST_FILTER_VALUES
+from ectwo_cli.records import dataclass
 from ectwo_cli.services import search
 
 T = TypeVar("T")

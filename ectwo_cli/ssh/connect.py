@@ -8,10 +8,11 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import IO
 
 from ectwo_cli.errors import EctwoError
+from ectwo_cli.records import dataclass
 
 FAILED = 255
 """The code of ssh when it did not come to the command at all."""

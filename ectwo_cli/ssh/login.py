@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from ectwo_cli.errors import EctwoError, UsageError
 from ectwo_cli.keys import store
 from ectwo_cli.keys.public import PublicKey, read_public
+from ectwo_cli.records import dataclass
 from ectwo_cli.services.instances import Instance
 
 CONNECT_TIMEOUT = 10

@@ -13,17 +13,18 @@ from ectwo_cli import main
 
 PACKAGE = Path(__file__).parents[2] / "ectwo_cli"
 
-PURE = {"errors", "model", "query", "config", "outcome"}
+PURE = {"errors", "records", "model", "query", "config", "outcome"}
 # What each room may import of the others; `main` may import all.
 ROOMS = {
-    "errors": set(),
-    "model": {"errors"},
-    "query": {"errors", "model"},
-    "config": {"errors"},
-    "outcome": {"errors", "model"},
-    "fanout": {"errors"},
+    "records": set(),
+    "errors": {"records"},
+    "model": {"errors", "records"},
+    "query": {"errors", "model", "records"},
+    "config": {"errors", "records"},
+    "outcome": {"errors", "model", "records"},
+    "fanout": {"errors", "records"},
     "aws": {*PURE, "fanout"},
-    "keys": {"errors"},
+    "keys": {"errors", "records"},
     "services": {*PURE, "aws", "fanout", "keys", "services"},
     "launch": {*PURE, "aws", "fanout", "services", "launch"},
     "migration": {*PURE, "aws", "fanout", "services", "migration"},
@@ -31,7 +32,7 @@ ROOMS = {
     "render": {*PURE, "migration", "render"},
     "follow": {*PURE, "fanout", "services", "render"},
     "prompt": {*PURE, "render"},
-    "sandbox": {"errors", "sandbox"},
+    "sandbox": {"errors", "records", "sandbox"},
     "complete": {*PURE, "aws", "render", "services"},
     "expand": {*PURE, "complete", "render"},
     "options": {*PURE, "aws", "fanout", "services", "launch", "complete", "expand", "render", "prompt", "sandbox"},

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from ectwo_cli.query import instant
+from ectwo_cli.records import dataclass
 
 SEPARATORS = "".join(chr(0xE000 + number) for number in range(16))
 """Of Unicode's private use area: text that holds one of them is not read by this."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from ectwo_cli.records import dataclass
 from ectwo_cli.sandbox import delegate
 from ectwo_cli.sandbox.asking import Ask, Handler, dry_run
 from ectwo_cli.sandbox.filters import Table, page, select

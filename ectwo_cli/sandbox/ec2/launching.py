@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from ectwo_cli.records import dataclass
 from ectwo_cli.sandbox import delegate
 from ectwo_cli.sandbox.asking import Ask, Handler, check_ids, tags_of
 from ectwo_cli.sandbox.ec2 import disks, network, states, types

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from typing import Any
 
+from ectwo_cli.records import dataclass
 from ectwo_cli.sandbox import delegate
 from ectwo_cli.sandbox.asking import Ask, Handler
 from ectwo_cli.sandbox.ec2 import groups as security_groups
