@@ -147,9 +147,10 @@ class Account:
             attempts = session.get_config_variable("max_attempts")
             options["retries"] = {"mode": "standard", **({} if attempts else {"total_max_attempts": 5})}
         keys: dict[str, Any] = {}
-        if self.route.credentials:
-            # Loopback only, so not through a proxy either.
+        if self.route.credentials or not self._proxies:
+            # The sandbox is on loopback. Elsewhere botocore would look for proxies again for each region.
             options["proxies"] = {}
+        if self.route.credentials:
             keys = dict(zip(("aws_access_key_id", "aws_secret_access_key"), self.route.credentials, strict=True))
         endpoint = self.route.endpoint or (self.route.ec2_endpoint if service == "ec2" else None)
         client = session.create_client(
@@ -157,6 +158,13 @@ class Account:
         )
         self._trust.share_with(client)
         return client
+
+    @cached_property
+    def _proxies(self) -> Mapping[str, str]:
+        """Those of the environment, or of the system's settings, by the scheme that they are for."""
+        from urllib.request import getproxies
+
+        return {scheme: proxy for scheme, proxy in getproxies().items() if scheme != "no"}
 
     @cached_property
     def botocore_session(self) -> Any:

@@ -287,6 +287,24 @@ def test_a_certificate_that_nobody_vouches_for(ectwo: Run, tmp_path: Path) -> No
         tls.server.server_close()
 
 
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy"])
+def test_a_proxy_is_gone_through(ectwo: Run, endpoint: Endpoint, variable: str) -> None:
+    # Nobody else could answer for that host.
+    ectwo.environ |= {"AWS_ENDPOINT_URL_EC2": "http://ec2.example.invalid", variable: endpoint.url, "NO_PROXY": "x.org"}
+
+    code, _, text = ectwo("instances", "find")
+
+    assert (code, text) == (0, "")
+    assert {region for action, region in endpoint.calls if action == "DescribeInstances"} == {*REGIONS}
+
+
+def test_no_proxy_is_gone_through_for_a_host_that_is_exempt(ectwo: Run, endpoint: Endpoint) -> None:
+    ectwo.environ |= {"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"}
+
+    assert ectwo("instances", "find")[0] == 0
+    assert endpoint.calls
+
+
 # What is wrong before anything is sent
 
 USAGE = [

@@ -1,7 +1,7 @@
 """botocore's own handlers of events, and its old names of services in events: what is of no use here is left out.
 
-Half of the handlers are S3's and the like, and every client, one for each region, gets a copy of them. Every event of
-every client is looked through for all the old names.
+Most of the handlers are for documentation, or S3's and the like, and every client, one for each region, gets a copy of
+them. Every event of every client is looked through for all the old names.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ def leave_out() -> None:
             del names[each]
     known = getattr(handlers, "BUILTIN_HANDLERS", None)
     if isinstance(known, list):
-        known[:] = [each for each in known if not _named_in(each[0])]
+        known[:] = [each for each in known if not _useless(each[0])]
 
 
-def _named_in(event: str) -> bool:
-    # "before-call.s3.PutObject"
-    parts = event.split(".")
-    return len(parts) > 1 and parts[1] in NEVER_ASKED
+def _useless(event: str) -> bool:
+    # "before-call.s3.PutObject"; "docs.*.ec2.RunInstances.complete-section" is for who reads the help of a client.
+    kind, _, rest = event.partition(".")
+    return kind == "docs" or rest.partition(".")[0] in NEVER_ASKED
