@@ -165,7 +165,8 @@ def test_a_connection_is_cut_before_anything_happens(ec2: Ec2) -> None:
 
 def test_half_an_answer(ec2: Ec2) -> None:
     ec2.fault("DescribeRegions", truncate=True)
-    with pytest.raises(ResponseParserError):
+    # Which of them depends on botocore's version.
+    with pytest.raises((ResponseParserError, ConnectionClosedError)):
         ec2.boto().describe_regions()
 
 
