@@ -681,20 +681,25 @@ class Target(Scope, Generic[R]):
 
     def item(self, how: Find[R] = search.find, clients: Places | None = None) -> R:
         """It. Raises NotFound, UsageError when several bear the name, SomeFailed when no region answered."""
+        item, results = self._found(how, clients)
+        warn_of(results, self.screen)
+        return item
+
+    def _found(self, how: Find[R], clients: Places | None) -> tuple[R, Results[Client, Any]]:
+        """It, and how the regions answered of which one might hold another of the name: of an ID that is none."""
         (which,) = read_refs(self.screen, [self.target], self.resource, most=1)
         asked = _of_all_states(how) if self.all_states else how
         found = search.look_up([which], clients or self.clients, self.resource, asked)
-        if found.missing and found.results.failures and not found.results.worked:
-            found.results.check()
-        if found.missing or not which.is_id:
-            # What answered may not be the only one of that name.
-            warn_of(found.results, self.screen)
         if found.missing:
+            if found.results.failures and not found.results.worked:
+                found.results.check()
+            warn_of(found.results, self.screen)
             raise search.missing([which], self.resource)
         items = found.items
         if len(items) > 1:
+            warn_of(found.results, self.screen)
             raise search.several(which, items, self.resource)
-        return items[0]
+        return items[0], Results(iter(())) if which.is_id else found.results
 
     def show(
         self,
@@ -705,7 +710,8 @@ class Target(Scope, Generic[R]):
         how: Find[R] = search.find,
         clients: Places | None = None,
     ) -> None:
-        """Show it: all properties, some of them bare, or EC2's own element. Raises what :meth:`item` does.
+        """Show it: all properties, some of them bare, or EC2's own element. Raises what :meth:`item` does, and
+        SomeFailed in the end where a region did not answer, for it might have another of that name.
 
         ``clients`` gives the places to ask, where they are not the scope.
         """
@@ -715,13 +721,14 @@ class Target(Scope, Generic[R]):
             raise UsageError("--raw shows all there is; leave the properties out")
         for name in names:
             column_named(self.resource, name)
-        item = self.item(how, clients)
+        item, results = self._found(how, clients)
         if raw:
             show_json(self.screen, search.raw(self.client_of(item), item))
         elif names:
             show_values(self.screen, item, names)
         else:
             show_one(self.screen, view.view(profiles=self.several_profiles), item)
+        results.check()
 
 
 @dataclass(frozen=True)

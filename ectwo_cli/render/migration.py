@@ -408,6 +408,9 @@ def show_summary(screen: Screen, last: events.Summary, seconds: float) -> None:
     told = [f"{count} {name}" for name, count in last.totals().items() if count]
     rate = f", {size(moved)} in {elapsed(seconds)}" if moved else ""
     screen.note(f"{', '.join(told) or 'nothing to do'}{rate}")
+    if screen.quiet and last.exit_code() == 0:
+        # All is as it was asked for, and what goes on is in the result.
+        return
     if last.stopped:
         _show_left(screen, last)
     if last.resume:

@@ -65,7 +65,8 @@ def test_a_region_that_does_not_answer_is_told_beside_what_is_not_found(ec2: Ec2
     assert (told.code, told.err) == (3, f"{warning}error: no instance nowhere\n")
     # It may have another one of that name.
     told = ectwo_here("instances", "show", "a", "id")
-    assert (told.code, told.out, told.err) == (0, f"{id}\n", warning)
+    assert (told.code, told.out) == (6, f"{id}\n")
+    assert told.err.startswith("error: eu-west-1: UnauthorizedOperation.\n")
     told = ectwo_here("instances", "show", id, "id")
     assert (told.code, told.out, told.err) == (0, f"{id}\n", "")
 

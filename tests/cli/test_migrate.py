@@ -313,8 +313,8 @@ def test_a_copy_in_use_is_not_undone(ec2: Ec2, ectwo_here: Ectwo) -> None:
 def test_cancel_stops_what_is_under_way(ec2: Ec2, ectwo_here: Ectwo) -> None:
     ids = make_images(ec2, ["web-1", "web-2"])
     ec2.settings(copy_rate=1e12, copy_least=3600)
-    began = ectwo_here("images", "migrate", *ids, "-r", HOME, "--to", WEST, "--no-wait", *QUICK)
-    assert began.code == 0
+    began = ectwo_here("images", "migrate", *ids, "-r", HOME, "--to", WEST, "--no-wait", "-q", *QUICK)
+    assert (began.code, began.err) == (0, "")
     assert [line.split("\t")[3] for line in began.out.splitlines()[1:]] == ["detached", "detached"]
     found = migration_of(ectwo_here)
     assert found["state"] == "copying"
