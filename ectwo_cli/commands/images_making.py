@@ -63,11 +63,13 @@ def create(
     from ectwo_cli.render.plan import show_plan
     from ectwo_cli.render.show import label, show_outcomes
     from ectwo_cli.services import image_making as making
+    from ectwo_cli.services import image_names
 
+    if name is not None:
+        image_names.check(name)
     item = target.item()
     screen, client = target.screen, target.client_of(item)
     wanted = name or making.default_name(item, target.program.now)
-    making.check_name(wanted)
     if item.state not in ("running", "stopped", "stopping"):
         raise EctwoError(f"{label(item)} is {item.state}: an image is made of one that runs or has stopped")
     reboots = item.state == "running" and not no_reboot

@@ -14,7 +14,7 @@ from ectwo_cli.model import R
 from ectwo_cli.options import Consent, Report, Scope, Selection, Target, Targets, Waiting, carry_out, warn_of
 from ectwo_cli.outcome import Outcome
 from ectwo_cli.records import dataclass
-from ectwo_cli.services import recycle, registering, search, snapshots, snapshotting
+from ectwo_cli.services import image_names, recycle, registering, search, snapshots, snapshotting
 from ectwo_cli.services.images import Image
 from ectwo_cli.services.instances import Instance
 from ectwo_cli.services.recycle import RecycledSnapshot
@@ -134,6 +134,7 @@ def register(
     target: Target[Snapshot], wish: registering.Wish, waiting: Waiting, view: Report[Image], *, rehearse: bool
 ) -> None:
     """See ``snapshots.register``."""
+    image_names.check(wish.name)
     for value, good, option in (
         (wish.architecture, registering.ARCHITECTURES, "--architecture"),
         (wish.virtualization, registering.VIRTUALIZATIONS, "--virtualization"),

@@ -16,8 +16,9 @@ from typing import Any
 from ectwo_cli.migration import finish, tags
 from ectwo_cli.migration.desired import DEFAULT_KEY, Desired, desire, digest
 from ectwo_cli.migration.facts import Destination, Raw, Source, ebs_snapshot_ids, lineage
-from ectwo_cli.migration.wish import Wish, name_problem
+from ectwo_cli.migration.wish import Wish
 from ectwo_cli.records import dataclass
+from ectwo_cli.services import image_names
 
 DEAD = {"failed", "error", "invalid"}
 UNDER_WAY = {"pending", "transient"}
@@ -378,7 +379,7 @@ def _wish_trouble(pair: Pair, destination: Destination) -> tuple[str, str | None
     desired = pair.desired
     if destination.key and destination.key.problem:
         return destination.key.problem, "give a key of that region with --kms-key REGION=KEY"
-    if pair.source.resource == "image" and (problem := name_problem(desired.name)):
+    if pair.source.resource == "image" and (problem := image_names.problem(desired.name)):
         return problem, "--name gives another"
     for wanted in (desired.tags, *desired.part_tags.values()):
         if len(wanted) + 2 > tags.MOST_TAGS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import string
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,7 +12,6 @@ from ectwo_cli.records import dataclass
 
 FIELDS = ("name", "id", "region", "to")
 CONFLICTS = ("fail", "skip", "rename", "copy-anyway")
-_NAME = re.compile(r"[A-Za-z0-9 ()\[\]./\-'@_]{3,128}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,16 +96,6 @@ def fill(template: str | None, *, name: str | None, id: str, region: str, to: st
     """The name of a copy; a nameless source lends its ID."""
     known = {"name": name or id, "id": id, "region": region, "to": to}
     return (template or "{name}").format_map(known)
-
-
-def name_problem(name: str) -> str | None:
-    """Why EC2 would refuse this image name, or ``None``."""
-    if _NAME.fullmatch(name):
-        return None
-    if not 3 <= len(name) <= 128:
-        return f"the name {name!r} has {len(name)} characters, EC2 allows 3 to 128"
-    bad = sorted(set(re.sub(r"[A-Za-z0-9 ()\[\]./\-'@_]", "", name)))
-    return f"the name {name!r} has characters that EC2 refuses: {' '.join(bad)}"
 
 
 def _known() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,16 +11,12 @@ from typing import Any
 from ectwo_cli.aws.calls import escaped
 from ectwo_cli.aws.once import once
 from ectwo_cli.aws.session import Client
-from ectwo_cli.errors import UsageError
 from ectwo_cli.model import Raw, column, resource
-from ectwo_cli.services import waiting
+from ectwo_cli.services import image_names, waiting
 from ectwo_cli.services.images import Image
 from ectwo_cli.services.instances import Instance
 from ectwo_cli.services.snapshots import percent_of
 from ectwo_cli.services.waiting import Goal
-
-NAME = re.compile(r"[A-Za-z0-9()\[\] ./\-'@_]{3,128}")
-"""What EC2 takes for the name of an image."""
 
 
 @resource(**vars(Image.kind))
@@ -31,18 +26,10 @@ class ImageInTheMaking(Image):
     progress: int | None = column("Progress", help="how much of its snapshots is done, in percent")
 
 
-def check_name(name: str) -> None:
-    """Raises UsageError for a name that EC2 would not take."""
-    if not NAME.fullmatch(name):
-        raise UsageError(
-            f"{name!r} can't be the name of an image", hint="it is 3 to 128 of letters, digits, spaces and ()[]./-'@_"
-        )
-
-
 def default_name(item: Instance, now: datetime) -> str:
     """``web-1-2026-11-22-150405``: the instance's name and the time (UTC)."""
-    base = re.sub(r"[^A-Za-z0-9()\[\] ./\-'@_]+", "-", item.name or item.id)
-    return f"{base[:110]}-{now:%Y-%m-%d-%H%M%S}"
+    time = f"-{now:%Y-%m-%d-%H%M%S}"
+    return image_names.cleaned(item.name or item.id, image_names.MOST - len(time)) + time
 
 
 def tags_for(item: Instance, more: Mapping[str, str]) -> dict[str, str]:

@@ -279,6 +279,14 @@ def test_register_of_a_volume_of_an_instance(ec2: Ec2, ectwo_here: Ectwo) -> Non
     assert image(ec2, "again")["Architecture"] == arm["Architecture"]
 
 
+@pytest.mark.parametrize("name", ["ab", "a\nb:c", "x" * 129])
+def test_register_refuses_a_bad_name_before_anything_is_sent(ec2: Ec2, ectwo_here: Ectwo, name: str) -> None:
+    run = ectwo_here("snapshots", "register", "us-east-1/snap-0123456789abcdef0", "--name", name)
+    assert run.code == 2
+    assert run.err.startswith("error: that can't be an image's: the name ")
+    assert ec2.calls("DescribeSnapshots") == []
+
+
 def test_register_of_what_nothing_is_known_of(ec2: Ec2, ectwo_here: Ectwo) -> None:
     client = ec2.boto()
     volume = client.create_volume(Size=8, AvailabilityZone="us-east-1a")["VolumeId"]
