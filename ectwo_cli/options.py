@@ -29,7 +29,7 @@ from ectwo_cli.errors import (
 )
 from ectwo_cli.expand import ACT, OUTPUT, QUERY, SCOPE, Group, Program, parameter
 from ectwo_cli.fanout import Results, across
-from ectwo_cli.model import R, Resource, column_named, columns
+from ectwo_cli.model import Column, R, Resource, column_named, columns
 from ectwo_cli.query import (
     Condition,
     Filter,
@@ -389,14 +389,19 @@ class Search(Scope, Generic[R]):
     def conditions(self) -> list[Condition]:
         """What must hold, as said by options. Raises UsageError."""
         cls, now = self.resource, self.program.now
-        by_option = {_field_of(col.option): col for col in columns(cls).values() if col.option}
         return [
-            *(option_condition(by_option[name], values, cls) for name, values in self.properties.items() if values),
+            *(option_condition(col, values, cls) for col, values in self._given),
             *(tag_condition(each) for each in self.tag),
             *(where_condition(each, cls, now) for each in self.where),
             *([age_condition(cls, self.older_than, older=True, now=now)] if self.older_than else []),
             *([age_condition(cls, self.newer_than, older=False, now=now)] if self.newer_than else []),
         ]
+
+    @property
+    def _given(self) -> Iterator[tuple[Column, list[str]]]:
+        """The properties whose options were given, with the values."""
+        by_option = {_field_of(col.option): col for col in columns(self.resource).values() if col.option}
+        return ((by_option[name], values) for name, values in self.properties.items() if values)
 
     @cached_property
     def filters(self) -> list[Filter]:
@@ -411,6 +416,13 @@ class Search(Scope, Generic[R]):
     def results(self, how: Find[R] = search.find) -> Results[Client, Page[R]]:
         """What matches in all regions in scope, pages as they come."""
         return search.everywhere(self.clients(), self.query, how)
+
+    def say_why_nothing(self) -> None:
+        """Name the values that nothing can have. No error: EC2 may well know more of them one day."""
+        for col, values in self._given:
+            for each in patterns(values):
+                if col.values and each.form == "literal" and each.text and each.text not in col.values:
+                    self.screen.note(f"{col.option}: there is no {each.text!r}; {nearest(each.text, col.values)}")
 
     def as_asked(self, how: Find[R]) -> Find[R]:
         """``how`` for TARGETs: with --all-states, names find what searches leave out too."""
@@ -480,6 +492,8 @@ class Listing(Search[R]):
         results = search.everywhere(self.clients() if clients is None else clients, asked, how)
         pages = self._remembered(results.unless_all_fail())
         shown = show(self.screen, view.view(profiles=self.several_profiles, columns=columns), pages, asked)
+        if shown == 0:
+            self.say_why_nothing()
         results.check()
         if shown == 0 and (self.one_ or self.fail_empty):
             raise NotFound(f"no {self.resource.kind.noun} matched")
@@ -587,6 +601,8 @@ class Targets(Search[R]):
             items = self.query.order(item for page in results for item in page.items)
             if not results.worked:
                 results.check()
+            if not items:
+                self.say_why_nothing()
             return Selection(items, results=results, by_query=True, everything=self.all_)
         if not self.refs:
             # An empty list on stdin: nothing matched, so there is nothing to do.

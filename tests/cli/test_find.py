@@ -269,3 +269,27 @@ def test_a_name_finds_a_terminated_instance_with_all_states(fleet: list[Raw], ec
     name = tag(gone, "Name") or ""
     assert ectwo_find("instances", "show", name, "id").code == 3
     assert ectwo_find("instances", "show", name, "id", "--all-states").out == f"{gone['InstanceId']}\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("--state", "runing"), "--state: there is no 'runing'; did you mean running?\n"),
+        (("--state", "Running,run*,/x/", "--tag", "none"), "--state: there is no 'Running'; did you mean running?\n"),
+        (("--state", "runing", "-q"), ""),
+        (("--state", "running", "--tag", "none"), ""),
+        (("--type", "t99.nano"), ""),
+    ],
+)
+def test_a_value_that_nothing_has_is_named_when_nothing_is_found(
+    ectwo_find: Ectwo, given: tuple[str, ...], told: str
+) -> None:
+    found = ectwo_find("instances", "find", *given, "--json")
+    assert (found.code, found.out, found.err) == (0, "[]\n", told)
+    done = ectwo_find("instances", "stop", *given, "--json")
+    assert (done.code, done.out) == (0, "[]\n")
+    assert done.err.startswith(told)
+
+
+def test_nothing_is_said_of_it_when_something_is_found(ectwo_find: Ectwo) -> None:
+    assert ectwo_find("instances", "find", "--state", "running,runing", "--json").err == ""
