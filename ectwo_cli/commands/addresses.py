@@ -9,22 +9,12 @@ import typer
 
 from ectwo_cli import errors
 from ectwo_cli.expand import ACT, QUERY
-from ectwo_cli.options import (
-    Consent,
-    DryRun,
-    Listing,
-    NameTag,
-    Properties,
-    Raw,
-    Report,
-    Scope,
-    Selection,
-    Tagging,
-    Target,
-    Targets,
-    ViewOptions,
-    carry_out,
-)
+from ectwo_cli.options.acting import Consent, DryRun, Tagging, carry_out
+from ectwo_cli.options.declared import NameTag, Properties, Raw
+from ectwo_cli.options.queries import Listing
+from ectwo_cli.options.scope import Scope
+from ectwo_cli.options.targets import Selection, Target, Targets
+from ectwo_cli.options.views import Report, ViewOptions
 from ectwo_cli.outcome import Outcome
 from ectwo_cli.query import Condition
 from ectwo_cli.services import addresses, holders, search

@@ -8,19 +8,12 @@ import typer
 
 from ectwo_cli.expand import ACT, QUERY
 from ectwo_cli.model import R
-from ectwo_cli.options import (
-    Consent,
-    DryRun,
-    Listing,
-    Properties,
-    Raw,
-    Report,
-    Scope,
-    Tagging,
-    Target,
-    Targets,
-    ViewOptions,
-)
+from ectwo_cli.options.acting import Consent, DryRun, Tagging
+from ectwo_cli.options.declared import Properties, Raw
+from ectwo_cli.options.queries import Listing
+from ectwo_cli.options.scope import Scope
+from ectwo_cli.options.targets import Target, Targets
+from ectwo_cli.options.views import Report, ViewOptions
 from ectwo_cli.query import Condition
 from ectwo_cli.records import dataclass
 from ectwo_cli.services import groups

@@ -7,7 +7,10 @@ from collections.abc import Collection, Iterator, Sequence
 from ectwo_cli.aws.session import Client
 from ectwo_cli.errors import Interrupted, Partial, UsageError
 from ectwo_cli.fanout import across
-from ectwo_cli.options import Consent, DryRun, Scope, Targets, ViewOptions, carry_out
+from ectwo_cli.options.acting import Consent, DryRun, carry_out
+from ectwo_cli.options.scope import Scope
+from ectwo_cli.options.targets import Targets
+from ectwo_cli.options.views import ViewOptions
 from ectwo_cli.outcome import Outcome
 from ectwo_cli.services import group_copies, group_deletion, groups, holders, search
 from ectwo_cli.services.group_copies import Destination

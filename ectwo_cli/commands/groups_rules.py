@@ -8,7 +8,10 @@ from typing import Any
 
 from ectwo_cli.aws.session import Client
 from ectwo_cli.errors import UsageError
-from ectwo_cli.options import Consent, Scope, Target, ViewOptions
+from ectwo_cli.options.acting import Consent
+from ectwo_cli.options.scope import Scope
+from ectwo_cli.options.targets import Target
+from ectwo_cli.options.views import ViewOptions
 from ectwo_cli.outcome import Outcome
 from ectwo_cli.records import dataclass
 from ectwo_cli.services import groups, rules, whereami

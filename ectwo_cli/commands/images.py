@@ -8,7 +8,10 @@ import typer
 
 from ectwo_cli.commands.images_options import UnusedOnly
 from ectwo_cli.expand import QUERY
-from ectwo_cli.options import Listing, Owners, Properties, Raw, Target, ViewOptions
+from ectwo_cli.options.declared import Owners, Properties, Raw
+from ectwo_cli.options.queries import Listing
+from ectwo_cli.options.targets import Target
+from ectwo_cli.options.views import ViewOptions
 from ectwo_cli.services import images, search, usage
 from ectwo_cli.services.images import Image, ImageDetail
 

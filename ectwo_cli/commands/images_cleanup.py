@@ -14,7 +14,9 @@ from ectwo_cli.errors import EctwoError, Interrupted, UsageError
 from ectwo_cli.expand import QUERY, Program
 from ectwo_cli.fanout import across
 from ectwo_cli.model import R, Resource
-from ectwo_cli.options import Consent, Report, Selection, Targets
+from ectwo_cli.options.acting import Consent
+from ectwo_cli.options.targets import Selection, Targets
+from ectwo_cli.options.views import Report
 from ectwo_cli.outcome import Outcome
 from ectwo_cli.query import default_key
 from ectwo_cli.records import dataclass

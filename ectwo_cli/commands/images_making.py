@@ -13,7 +13,11 @@ from ectwo_cli.commands.instances_launch import Until
 from ectwo_cli.commands.launch_options import InstanceOptions, LaunchOptions, MarketOptions
 from ectwo_cli.errors import EctwoError, UsageError
 from ectwo_cli.expand import ACT
-from ectwo_cli.options import Consent, Listing, Report, Scope, Tagging, Target, ViewOptions, Waiting
+from ectwo_cli.options.acting import Consent, Tagging, Waiting
+from ectwo_cli.options.queries import Listing
+from ectwo_cli.options.scope import Scope
+from ectwo_cli.options.targets import Target
+from ectwo_cli.options.views import Report, ViewOptions
 from ectwo_cli.records import dataclass
 from ectwo_cli.services.images import Image
 from ectwo_cli.services.instances import Instance

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ectwo_cli.options import Consent, Report, Targets, carry_out
+from ectwo_cli.options.acting import Consent, carry_out
+from ectwo_cli.options.targets import Targets
+from ectwo_cli.options.views import Report
 from ectwo_cli.services import sharing
 from ectwo_cli.services.images import Image
 

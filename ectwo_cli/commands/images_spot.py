@@ -9,7 +9,10 @@ from ectwo_cli.aws.session import Client
 from ectwo_cli.commands.launch_options import LaunchOptions
 from ectwo_cli.commands.spot_market import Most, show_prices
 from ectwo_cli.commands.spot_requests import Terms, make_request
-from ectwo_cli.options import Consent, Listing, Report, Tagging, Target, ViewOptions, Waiting
+from ectwo_cli.options.acting import Consent, Tagging, Waiting
+from ectwo_cli.options.queries import Listing
+from ectwo_cli.options.targets import Target
+from ectwo_cli.options.views import Report, ViewOptions
 from ectwo_cli.query import Condition, Query
 from ectwo_cli.services import search, spot_needs, spot_prices
 from ectwo_cli.services.images import Image

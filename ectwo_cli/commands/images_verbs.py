@@ -14,7 +14,10 @@ from ectwo_cli.commands.migrate_back import list_migrations
 from ectwo_cli.commands.migrate_options import Copying, Going, Sources
 from ectwo_cli.expand import ACT
 from ectwo_cli.migration.results import CopyRow, Migration
-from ectwo_cli.options import Consent, DryRun, Report, Scope, Targets, ViewOptions, Waiting, carry_out
+from ectwo_cli.options.acting import Consent, DryRun, Waiting, carry_out
+from ectwo_cli.options.scope import Scope
+from ectwo_cli.options.targets import Targets
+from ectwo_cli.options.views import Report, ViewOptions
 from ectwo_cli.services import recycle
 from ectwo_cli.services.images import Image
 from ectwo_cli.services.recycle import RecycledImage

@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
-from ectwo_cli.options import Listing, OptionalTargets, Properties, Raw, Target, ViewOptions
+from ectwo_cli.options.declared import Properties, Raw
+from ectwo_cli.options.queries import Listing
+from ectwo_cli.options.targets import OptionalTargets, Target
+from ectwo_cli.options.views import ViewOptions
 from ectwo_cli.query import duration
 from ectwo_cli.services import instances
 from ectwo_cli.services.instances import Instance, InstanceStatus

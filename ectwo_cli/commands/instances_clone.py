@@ -14,7 +14,9 @@ from ectwo_cli.commands.instances_launch import Until
 from ectwo_cli.commands.launch_options import InstanceOptions, MarketOptions, ShapeOptions
 from ectwo_cli.errors import EctwoError, UsageError
 from ectwo_cli.expand import ACT
-from ectwo_cli.options import Consent, Report, Tagging, Target, Waiting
+from ectwo_cli.options.acting import Consent, Tagging, Waiting
+from ectwo_cli.options.targets import Target
+from ectwo_cli.options.views import Report
 from ectwo_cli.records import dataclass
 from ectwo_cli.services.instances import Instance
 

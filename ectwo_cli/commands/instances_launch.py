@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 import typer
 
 from ectwo_cli.commands.launch_options import IMAGE_HELP, InstanceOptions, LaunchOptions, MarketOptions
-from ectwo_cli.options import Consent, Report, Scope, Tagging, Waiting
+from ectwo_cli.options.acting import Consent, Tagging, Waiting
+from ectwo_cli.options.scope import Scope
+from ectwo_cli.options.views import Report
 from ectwo_cli.services.instances import Instance
 
 Until = Annotated[

@@ -13,7 +13,10 @@ from ectwo_cli.expand import ACT
 from ectwo_cli.fanout import across
 from ectwo_cli.follow import check_time, follow, outcomes
 from ectwo_cli.model import R, columns
-from ectwo_cli.options import Consent, Patience, Properties, Report, Selection, Target, Targets, ViewOptions, Waiting
+from ectwo_cli.options.acting import Consent, Patience, Waiting
+from ectwo_cli.options.declared import Properties
+from ectwo_cli.options.targets import Selection, Target, Targets
+from ectwo_cli.options.views import Report, ViewOptions
 from ectwo_cli.outcome import Outcome
 from ectwo_cli.query import Query, option_condition
 from ectwo_cli.render.screen import Screen

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from ectwo_cli.follow import check_time, follow, outcomes
-from ectwo_cli.options import Consent, Report, Selection, Target, Waiting
+from ectwo_cli.options.acting import Consent, Waiting
+from ectwo_cli.options.targets import Selection, Target
+from ectwo_cli.options.views import Report
 from ectwo_cli.outcome import Outcome
 from ectwo_cli.services import machines
 from ectwo_cli.services.instances import Instance

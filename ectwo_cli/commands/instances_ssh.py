@@ -16,7 +16,8 @@ from ectwo_cli.aws.session import Client
 from ectwo_cli.errors import EctwoError, NotFound, Partial, UsageError
 from ectwo_cli.expand import QUERY, Group
 from ectwo_cli.model import R
-from ectwo_cli.options import Search, read_refs, warn_of
+from ectwo_cli.options.queries import Search
+from ectwo_cli.options.targets import read_refs, warn_of
 from ectwo_cli.records import dataclass
 from ectwo_cli.services import search
 from ectwo_cli.services.instances import Instance

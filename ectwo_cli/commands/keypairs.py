@@ -9,20 +9,12 @@ import typer
 from ectwo_cli import errors
 from ectwo_cli.expand import ACT, OUTPUT
 from ectwo_cli.model import R
-from ectwo_cli.options import (
-    Consent,
-    DryRun,
-    Listing,
-    Properties,
-    Raw,
-    Report,
-    Scope,
-    Tagging,
-    Target,
-    Targets,
-    ViewOptions,
-    carry_out,
-)
+from ectwo_cli.options.acting import Consent, DryRun, Tagging, carry_out
+from ectwo_cli.options.declared import Properties, Raw
+from ectwo_cli.options.queries import Listing
+from ectwo_cli.options.scope import Scope
+from ectwo_cli.options.targets import Target, Targets
+from ectwo_cli.options.views import Report, ViewOptions
 from ectwo_cli.records import dataclass
 from ectwo_cli.services import keypairs
 from ectwo_cli.services.keypairs import KeyPair

@@ -12,7 +12,9 @@ from ectwo_cli.errors import EctwoError, Interrupted, SomeFailed, UsageError, ne
 from ectwo_cli.fanout import across
 from ectwo_cli.keys import prints, store
 from ectwo_cli.keys.public import PublicKey, read_public
-from ectwo_cli.options import Scope, Target, ViewOptions
+from ectwo_cli.options.scope import Scope
+from ectwo_cli.options.targets import Target
+from ectwo_cli.options.views import ViewOptions
 from ectwo_cli.outcome import Outcome
 from ectwo_cli.records import dataclass
 from ectwo_cli.render.screen import Screen

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ectwo_cli.aws.session import Client
 from ectwo_cli.errors import Declined, Interrupted, NotFound, Partial, UsageError
 from ectwo_cli.model import Raw
-from ectwo_cli.options import Consent, Scope, ViewOptions, Waiting
+from ectwo_cli.options.acting import Consent, Waiting
+from ectwo_cli.options.scope import Scope
+from ectwo_cli.options.views import ViewOptions
 from ectwo_cli.records import dataclass
 from ectwo_cli.services import search
 from ectwo_cli.services.instances import Instance

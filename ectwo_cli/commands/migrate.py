@@ -12,7 +12,9 @@ from ectwo_cli.aws.session import Account
 from ectwo_cli.commands.migrate_back import marked_copies, show_rows, take_back
 from ectwo_cli.commands.migrate_options import Copying, Going, Sources
 from ectwo_cli.errors import EctwoError, Interrupted, NotFound, Partial, StillGoing, Terminated, UsageError
-from ectwo_cli.options import Consent, Scope, ViewOptions, Waiting
+from ectwo_cli.options.acting import Consent, Waiting
+from ectwo_cli.options.scope import Scope
+from ectwo_cli.options.views import ViewOptions
 from ectwo_cli.query import Query, duration
 
 if TYPE_CHECKING:

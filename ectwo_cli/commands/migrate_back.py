@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ectwo_cli.aws.session import Account
 from ectwo_cli.commands.migrate_options import Going
 from ectwo_cli.errors import EctwoError, NotFound, Partial
-from ectwo_cli.options import Consent, Scope, ViewOptions
+from ectwo_cli.options.acting import Consent
+from ectwo_cli.options.scope import Scope
+from ectwo_cli.options.views import ViewOptions
 from ectwo_cli.query import Query
 
 if TYPE_CHECKING:

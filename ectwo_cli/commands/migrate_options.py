@@ -16,7 +16,8 @@ from ectwo_cli import complete
 from ectwo_cli.errors import UsageError
 from ectwo_cli.expand import ACT, Group, Program
 from ectwo_cli.model import R, Resource
-from ectwo_cli.options import Search, Targets
+from ectwo_cli.options.queries import Search
+from ectwo_cli.options.targets import Targets
 from ectwo_cli.query import duration
 from ectwo_cli.records import dataclass
 

@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
-from ectwo_cli.options import Listing, Properties, Raw, Target, ViewOptions
+from ectwo_cli.options.declared import Properties, Raw
+from ectwo_cli.options.queries import Listing
+from ectwo_cli.options.targets import Target
+from ectwo_cli.options.views import ViewOptions
 from ectwo_cli.services import regions
 from ectwo_cli.services.regions import Region
 

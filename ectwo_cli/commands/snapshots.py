@@ -5,7 +5,10 @@ from __future__ import annotations
 import typer
 
 from ectwo_cli.commands.snapshots_options import Orphaned, VolumeGone
-from ectwo_cli.options import Listing, Owners, Properties, Raw, Target, ViewOptions
+from ectwo_cli.options.declared import Owners, Properties, Raw
+from ectwo_cli.options.queries import Listing
+from ectwo_cli.options.targets import Target
+from ectwo_cli.options.views import ViewOptions
 from ectwo_cli.services import snapshots
 from ectwo_cli.services.snapshots import Snapshot
 

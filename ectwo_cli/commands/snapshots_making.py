@@ -11,7 +11,10 @@ from ectwo_cli.commands.snapshots_options import Orphaned, VolumeGone
 from ectwo_cli.errors import UsageError, nearest
 from ectwo_cli.fanout import across
 from ectwo_cli.model import R
-from ectwo_cli.options import Consent, Report, Scope, Selection, Target, Targets, Waiting, carry_out, warn_of
+from ectwo_cli.options.acting import Consent, Waiting, carry_out
+from ectwo_cli.options.scope import Scope
+from ectwo_cli.options.targets import Selection, Target, Targets, warn_of
+from ectwo_cli.options.views import Report
 from ectwo_cli.outcome import Outcome
 from ectwo_cli.records import dataclass
 from ectwo_cli.services import image_names, recycle, registering, search, snapshots, snapshotting

@@ -12,7 +12,11 @@ from ectwo_cli.commands.migrate_options import Copying, Going, Sources
 from ectwo_cli.commands.snapshots_making import Losing, Making
 from ectwo_cli.expand import ACT
 from ectwo_cli.migration.results import CopyRow
-from ectwo_cli.options import Consent, DryRun, NameTag, Report, Scope, Tagging, Target, Targets, ViewOptions, Waiting
+from ectwo_cli.options.acting import Consent, DryRun, Tagging, Waiting
+from ectwo_cli.options.declared import NameTag
+from ectwo_cli.options.scope import Scope
+from ectwo_cli.options.targets import Target, Targets
+from ectwo_cli.options.views import Report, ViewOptions
 from ectwo_cli.services import registering
 from ectwo_cli.services.images import Image
 from ectwo_cli.services.recycle import RecycledSnapshot

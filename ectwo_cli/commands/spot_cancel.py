@@ -11,7 +11,10 @@ import typer
 from ectwo_cli.aws.session import Client
 from ectwo_cli.errors import Partial
 from ectwo_cli.expand import ACT
-from ectwo_cli.options import Consent, Report, Scope, Targets, Waiting
+from ectwo_cli.options.acting import Consent, Waiting
+from ectwo_cli.options.scope import Scope
+from ectwo_cli.options.targets import Targets
+from ectwo_cli.options.views import Report
 from ectwo_cli.outcome import Outcome
 from ectwo_cli.services import search, spot_requests
 from ectwo_cli.services.spot_requests import SpotRequest

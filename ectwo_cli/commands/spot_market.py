@@ -14,7 +14,9 @@ import typer
 from ectwo_cli.errors import NotFound, UsageError, nearest
 from ectwo_cli.expand import QUERY
 from ectwo_cli.model import columns
-from ectwo_cli.options import Listing, Scope, ViewOptions
+from ectwo_cli.options.queries import Listing
+from ectwo_cli.options.scope import Scope
+from ectwo_cli.options.views import ViewOptions
 from ectwo_cli.query import Condition, Query, duration, moment, option_condition, patterns
 from ectwo_cli.services import search, spot_history, spot_needs, spot_offers, spot_prices, spot_scores
 from ectwo_cli.services.pricing import OnDemand

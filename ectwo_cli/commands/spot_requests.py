@@ -16,18 +16,12 @@ from ectwo_cli.errors import Declined, EctwoError, Partial, UsageError
 from ectwo_cli.expand import Group, Program
 from ectwo_cli.model import Raw as RawData
 from ectwo_cli.model import Resource
-from ectwo_cli.options import (
-    Consent,
-    Listing,
-    Properties,
-    Raw,
-    Report,
-    Scope,
-    Tagging,
-    Target,
-    ViewOptions,
-    Waiting,
-)
+from ectwo_cli.options.acting import Consent, Tagging, Waiting
+from ectwo_cli.options.declared import Properties, Raw
+from ectwo_cli.options.queries import Listing
+from ectwo_cli.options.scope import Scope
+from ectwo_cli.options.targets import Target
+from ectwo_cli.options.views import Report, ViewOptions
 from ectwo_cli.outcome import Outcome
 from ectwo_cli.query import duration, moment
 from ectwo_cli.records import dataclass

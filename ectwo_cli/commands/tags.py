@@ -9,7 +9,11 @@ import typer
 
 from ectwo_cli.errors import UsageError
 from ectwo_cli.expand import ACT
-from ectwo_cli.options import Consent, Listing, Report, Scope, Selection, ViewOptions, carry_out, read_lines
+from ectwo_cli.options.acting import Consent, carry_out
+from ectwo_cli.options.queries import Listing
+from ectwo_cli.options.scope import Scope
+from ectwo_cli.options.targets import Selection, read_lines
+from ectwo_cli.options.views import Report, ViewOptions
 from ectwo_cli.services import search, tags
 from ectwo_cli.services.tags import Change, Tag, Tagged
 
