@@ -1,4 +1,4 @@
-"""Carry a plan out and tell what happens: the only effects of a migration.
+"""Carry a plan out and tell what happens.
 
 ::
 
@@ -7,7 +7,8 @@
         print(as_json(event))
 
 Every region has one job at a time: a submit, a look, a finishing call. What to do next is decided here, in one
-thread, from the pure parts (:mod:`machine`, :mod:`scheduler`, :mod:`finish`, :mod:`verify`); a job only talks to EC2.
+thread, from the pure parts (:mod:`machine`, :mod:`scheduler`, :mod:`finish`, :mod:`verify`); a job (:mod:`effects`,
+:mod:`watch`) only talks to EC2. What came of it stands in the :mod:`ledger`, which tells it.
 Nothing is kept outside EC2, so the program may die at any moment: a new plan, made by the same command, takes up what
 is there.
 """
@@ -19,13 +20,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from ectwo_cli.migration import classify, events, finish, machine, scheduler, verify, watch
+from ectwo_cli.migration import classify, effects, events, finish, machine, scheduler, verify, watch
 from ectwo_cli.migration.classify import Reaction, Verdict
 from ectwo_cli.migration.cloud import Answer, Client, Clock, Cloud, Control
-from ectwo_cli.migration.desired import digest
-from ectwo_cli.migration.facts import Raw
+from ectwo_cli.migration.ledger import Ledger
 from ectwo_cli.migration.machine import Copy, State
-from ectwo_cli.migration.plan import Action, Pair, Plan, encryption
+from ectwo_cli.migration.plan import Action, Plan
 from ectwo_cli.records import dataclass
 
 LAST_WORDS = 5.0
@@ -75,7 +75,7 @@ def migrate(
             run.fold(answer)
     run.leave()
     yield from run.flush()
-    yield run.summary()
+    yield run.summary(run.control.reason, detached_on_purpose=run.options.detach)
 
 
 @dataclass(frozen=True)
@@ -89,49 +89,17 @@ class _Job:
     every_image: bool = False
 
 
-@dataclass
-class _Pace:
-    """The measured speed of a region."""
-
-    at: float | None = None
-    done: int = 0
-    rate: float | None = None
-
-    def measure(self, now: float, done: int) -> None:
-        if self.at is not None and now > self.at:
-            fresh = max(0, done - self.done) / (now - self.at)
-            self.rate = fresh if self.rate is None else 0.5 * self.rate + 0.5 * fresh
-        self.at, self.done = now, done
-
-
-class _Run:
-    """One carrying out: the copies and lanes as they are, and the events not yet told."""
+class _Run(Ledger):
+    """One carrying out: what is done next, and what comes of it."""
 
     def __init__(self, plan: Plan, clock: Clock, options: Options, control: Control) -> None:
-        self.plan = plan
-        self.clock = clock
+        super().__init__(plan, clock)
         self.options = options
         self.control = control
-        self.pairs: Mapping[int, Pair] = dict(enumerate(plan.pairs))
         self.busy: dict[str, _Job] = {}
-        self.begun = clock.now()
-        self.copies: dict[int, Copy] = {index: _first(pair, self.begun) for index, pair in self.pairs.items()}
-        self.raw: dict[int, Raw] = {index: pair.copy for index, pair in self.pairs.items() if pair.copy}
-        self.snapshots: dict[int, Mapping[str, Raw]] = {index: pair.snapshots for index, pair in self.pairs.items()}
         self.todo: dict[int, list[finish.Step]] = {}
         self.tries: dict[int, int] = {}
-        self.verified: dict[int, tuple[str, ...]] = {}
-        self.instances: dict[int, str] = {}
-        self.ended: dict[int, float] = {}
         self.drops: dict[str, list[str]] = {}
-        self.out: list[events.Event] = []
-        self.dirty: set[str] = set()
-        self.told: dict[str, tuple[Any, ...]] = {}
-        self.last_seen: dict[str, Any] = {}
-        self.paces: dict[str, _Pace] = {region: _Pace() for region in plan.regions}
-        self.of_region: dict[str, list[int]] = {region: [] for region in plan.regions}
-        for index, pair in self.pairs.items():
-            self.of_region[pair.region].append(index)
         self.queues = {region: self._queue(indices) for region, indices in self.of_region.items()}
         self.lanes = {
             destination.region: self._lane(destination.region, destination.others) for destination in plan.destinations
@@ -152,9 +120,6 @@ class _Run:
         slots = scheduler.Slots(most, limit, others, retry_at=self.begun)
         flying = any(copy.state in machine.SLOT for copy in self._of(region).values())
         return scheduler.Lane(region, slots, bucket, began_at=self.begun if flying else None, poll_at=self.begun)
-
-    def _of(self, region: str) -> dict[int, Copy]:
-        return {index: self.copies[index] for index in self.of_region[region]}
 
     # What to do next
 
@@ -214,7 +179,7 @@ class _Run:
         lane, copies = self.lanes[region], self._of(region)
         if self.drops.get(region):
             return self._start(
-                region, _Job("drop"), partial(_remove, self.drops[region].pop(0), self.plan.resource, ())
+                region, _Job("drop"), partial(effects.remove, self.drops[region].pop(0), self.plan.resource, ())
             )
         for index, copy in copies.items():
             if copy.not_before <= now and (job := self._chore(region, index, copy)):
@@ -235,13 +200,15 @@ class _Run:
         pair = self.pairs[index]
         if copy.state is State.CLEARING:
             parts = tuple(part.id for part in copy.parts)
-            return self._start(region, _Job("clear", index), partial(_remove, copy.clear[0], self.plan.resource, parts))
+            return self._start(
+                region, _Job("clear", index), partial(effects.remove, copy.clear[0], self.plan.resource, parts)
+            )
         if copy.state is State.UNSURE:
             return self._start(region, _Job("find", index), partial(watch.find_again, pair=pair, plan=self.plan.id))
         if copy.state is State.FINISHING and self.todo.get(index):
             step = self.todo[index][0]
             return self._start(
-                region, _Job("step", index, step.operation), partial(_call, step.operation, step.parameters)
+                region, _Job("step", index, step.operation), partial(effects.call, step.operation, step.parameters)
             )
         return None
 
@@ -260,7 +227,7 @@ class _Run:
         self.lanes[region] = scheduler.submitted(self.lanes[region], index, now, self.options.interval)
         self._set(index, machine.begin(copy, now), quiet=True)
         operation, parameters = self.pairs[index].request(self.plan.id, copy.attempt)
-        return self._start(region, _Job("submit", index, operation), partial(_call, operation, parameters))
+        return self._start(region, _Job("submit", index, operation), partial(effects.call, operation, parameters))
 
     def _reread(self, region: str, copies: Mapping[int, Copy], now: float) -> Callable[[Client], Any] | None:
         waiting = {
@@ -270,7 +237,9 @@ class _Run:
             return None
         ids = {index: str(copy.id) for index, copy in waiting.items()}
         pairs = {index: self.pairs[index] for index in waiting}
-        return self._start(region, _Job("verify", indices=tuple(ids)), partial(_reread, pairs, ids, self.options.deep))
+        return self._start(
+            region, _Job("verify", indices=tuple(ids)), partial(effects.reread, pairs, ids, self.options.deep)
+        )
 
     # What came of it
 
@@ -494,7 +463,8 @@ class _Run:
         self.verified[index] = diff
         self._say(events.Verified, source=pair.source.label, region=pair.region, ok=not diff, diff=diff)
         if self.plan.wish.launch and pair.source.resource == "image" and not diff:
-            self.todo[index] = [launch_step(pair, str(self.copies[index].id), self.plan.wish.launch)]
+            id, type = str(self.copies[index].id), self.plan.wish.launch
+            self.todo[index] = [finish.launch(pair.source, pair.desired, pair.region, id, type)]
             self._set(index, replace(self.copies[index], state=State.FINISHING))
             return
         self._done(index)
@@ -529,290 +499,8 @@ class _Run:
             if copy.state in machine.WAITING:
                 self._set(index, machine.fail(copy, f"not tried, {region} refused another: {reason}", now, fix))
 
-    # What to tell
-
-    def _set(self, index: int, after: Copy, *, quiet: bool = False) -> None:
-        before = self.copies[index]
-        self.copies[index] = after
-        if before.state is not after.state:
-            if after.over:
-                self.ended[index] = self.clock.now()
-            if not quiet:
-                self._tell_state(index, before, after)
-
-    def _tell_state(self, index: int, before: Copy, after: Copy) -> None:
-        pair = self.pairs[index]
-        if after.over:
-            self.ended.setdefault(index, self.clock.now())
-        self.dirty.add(pair.region)
-        self._say(
-            events.StateChanged,
-            source=pair.source.label,
-            region=pair.region,
-            id=after.id or before.id,
-            before=State.QUEUED.value if before.state is State.SUBMITTING else before.state.value,
-            after=after.state.value,
-            reason=after.reason,
-            resource=self.plan.resource,
-        )
-
-    def _tell_error(self, index: int, region: str, verdict: Verdict) -> None:
-        self._say(
-            events.Failed,
-            source=self.pairs[index].source.label,
-            region=region,
-            code=verdict.code,
-            reaction=verdict.reaction.value,
-            message=verdict.message,
-            fix=verdict.fix,
-        )
-
-    def _tell_wait(self, region: str, hold: scheduler.Hold, copies: Mapping[int, Copy]) -> None:
-        lane = self.lanes[region]
-        if hold.why == "slots" and scheduler.flying(copies) < lane.slots.most:
-            self._tell_once(region, "slots", lane, lane.slots.limit)
-        elif hold.why is None and self.told.get(region, ("",))[0] == "slots":
-            del self.told[region]
-
-    def _tell_once(self, region: str, why: str, lane: scheduler.Lane, limit: int | None) -> None:
-        copies = self._of(region).values()
-        pending = sum(copy.state in machine.SLOT for copy in copies)
-        queued = sum(copy.state in machine.WAITING for copy in copies)
-        if self.told.get(region) != (why, pending, limit):
-            self.told[region] = (why, pending, limit)
-            self._say(events.Waiting, region=region, why=why, limit=limit, pending=pending, queued=queued)
-
-    def _say(self, kind: type[events.Event], **body: Any) -> None:
-        self.out.append(kind(at=self.clock.today(), plan=self.plan.id, **body))
-
-    def flush(self) -> Iterator[events.Event]:
-        """The events since the last time, then where the regions that changed are."""
-        told, self.out = self.out, []
-        yield from told
-        changed, self.dirty = [region for region in self.lanes if region in self.dirty], set()
-        for region in changed:
-            yield self.progress(region)
-
-    def planned(self) -> events.Planned:
-        """The first event."""
-        return events.Planned(
-            at=self.clock.today(),
-            plan=self.plan.id,
-            pairs=len(self.pairs),
-            bytes=self.plan.bytes,
-            regions=self.plan.regions,
-            copies=tuple(self._status(index) for index in self.pairs),
-        )
-
-    def progress(self, region: str) -> events.Progress:
-        """Where a region is."""
-        copies = self._of(region)
-        counts = dict.fromkeys(("copying", "queued", "done", "failed"), 0)
-        for copy in copies.values():
-            counts[_group(copy.state)] += 1
-        lane = self.lanes[region]
-        return events.Progress(
-            at=self.clock.today(),
-            plan=self.plan.id,
-            region=region,
-            done_bytes=self._done_bytes(region),
-            bytes=self._bytes(region),
-            counts=counts,
-            rate=self.paces[region].rate if counts["copying"] else None,
-            eta=self._eta(region),
-            slots=(scheduler.flying(copies), lane.slots.known),
-            seen=self.last_seen.get(region),
-            copies=tuple(self._status(index) for index in copies),
-        )
-
-    def _bytes(self, region: str) -> int:
-        return sum(
-            self.pairs[index].bytes for index, copy in self._of(region).items() if copy.state is not State.FAILED
-        )
-
-    def _done_bytes(self, region: str) -> int:
-        return sum(
-            copy.done_bytes
-            for index, copy in self._of(region).items()
-            if self.pairs[index].bytes and copy.state is not State.FAILED
-        )
-
-    def _eta(self, region: str) -> float | None:
-        rate = self.paces[region].rate
-        left = self._bytes(region) - self._done_bytes(region)
-        return left / rate if rate and left > 0 else None
-
-    def _status(self, index: int) -> events.CopyStatus:
-        copy, pair = self.copies[index], self.pairs[index]
-        return events.CopyStatus(
-            source=pair.source.label,
-            region=pair.region,
-            name=pair.desired.name,
-            id=copy.id,
-            state=copy.state.value,
-            percent=copy.percent,
-            bytes=pair.source.bytes,
-            done_bytes=copy.done_bytes,
-            reason=copy.reason,
-        )
-
     def leave(self) -> None:
         """Watching has ended: what is in flight goes on in EC2."""
         for index, copy in self.copies.items():
             if not copy.over and copy.state not in machine.WAITING and (copy.id or copy.state is not State.SUBMITTING):
                 self._set(index, replace(copy, state=State.DETACHED))
-
-    def summary(self) -> events.Summary:
-        """The last event."""
-        states = [copy.state for copy in self.copies.values()]
-        flawed = sum(
-            bool(copy.problems or self.verified.get(index))
-            for index, copy in self.copies.items()
-            if copy.state is State.DONE
-        )
-        queued = sum(state in {State.QUEUED, State.CLEARING, State.SUBMITTING} for state in states)
-        detached = states.count(State.DETACHED)
-        stopped = self.control.reason or ("detach" if self.options.detach and (queued or detached) else None)
-        unfinished = queued or detached
-        return events.Summary(
-            at=self.clock.today(),
-            plan=self.plan.id,
-            done=states.count(State.DONE),
-            skipped=states.count(State.SKIPPED),
-            failed=sum(state in {State.FAILED, State.BLOCKED, State.CONFLICT} for state in states),
-            detached=detached,
-            queued=queued,
-            flawed=flawed,
-            stopped=stopped if unfinished else None,
-            resume=self.plan.resume if unfinished or State.FAILED in states else None,
-            resource=self.plan.resource,
-            results=tuple(self._result(index) for index in self.pairs),
-        )
-
-    def _result(self, index: int) -> events.Result:
-        copy, pair = self.copies[index], self.pairs[index]
-        raw, snapshots = self.raw.get(index), self.snapshots.get(index, {})
-        origins = finish.origins(pair.source, raw, snapshots) if raw and copy.id else {}
-        if not origins:
-            origins = {part.id: part.origin or "" for part in copy.parts}
-        sizes = {part.id: part.bytes for part in pair.source.parts}
-        ended = self.ended.get(index)
-        return events.Result(
-            source=pair.source.label,
-            destination=pair.region,
-            name=pair.desired.name,
-            id=copy.id,
-            snapshots=tuple(
-                {"source": origin or None, "id": id, "bytes": sizes.get(origin)}
-                for id, origin in sorted(origins.items())
-            ),
-            action=pair.action.value,
-            state=copy.state.value,
-            seconds=ended - copy.submitted_at if ended is not None and copy.submitted_at is not None else None,
-            attempts=copy.tried,
-            reason=copy.reason or pair.reason,
-            fix=copy.fix or pair.fix,
-            verify=self.verified.get(index),
-            bytes=pair.source.bytes,
-            encryption=encryption(pair),
-            problems=copy.problems,
-            instance_id=self.instances.get(index),
-        )
-
-
-def _first(pair: Pair, now: float) -> Copy:
-    """The copy as the plan found it."""
-    states = {
-        Action.COPY: State.CLEARING if pair.clear else State.QUEUED,
-        Action.ADOPT: State.PENDING,
-        Action.FIX: State.AVAILABLE,
-        Action.SKIP: State.SKIPPED,
-        Action.BLOCKED: State.BLOCKED,
-        Action.CONFLICT: State.CONFLICT,
-    }
-    return Copy(
-        states[pair.action],
-        {part.id: part.bytes for part in pair.source.parts},
-        attempt=pair.attempt,
-        id=pair.id,
-        clear=pair.clear,
-        changed_at=now,
-        seen=pair.action is Action.ADOPT,
-        reason=pair.reason,
-        fix=pair.fix,
-    )
-
-
-def _group(state: State) -> str:
-    if state in {State.DONE, State.SKIPPED}:
-        return "done"
-    if state in {State.FAILED, State.BLOCKED, State.CONFLICT, State.CANCELLED}:
-        return "failed"
-    return "queued" if state in {State.QUEUED, State.CLEARING, State.SUBMITTING} else "copying"
-
-
-def _call(operation: str, parameters: Mapping[str, Any], client: Client) -> dict[str, Any]:
-    return client.call_once(operation, **parameters)
-
-
-def _reread(
-    pairs: Mapping[int, Pair], ids: Mapping[int, str], deep: bool, client: Client
-) -> tuple[dict[int, Raw], dict[int, dict[str, Raw]], dict[int, tuple[str, ...]]]:
-    raws, snapshots = watch.reread(client, pairs, ids)
-    more = {index: _deep(pairs[index], ids[index], client) for index in raws} if deep else {}
-    return raws, snapshots, more
-
-
-def _deep(pair: Pair, id: str, client: Client) -> tuple[str, ...]:
-    """What only further calls tell. EC2: DescribeImageAttribute, DescribeSnapshotAttribute."""
-    if pair.source.resource == "snapshot":
-        if not pair.desired.permissions:
-            return ()
-        told = client.call_once("DescribeSnapshotAttribute", SnapshotId=id, Attribute="createVolumePermission")
-        return verify.permission_differences(pair.desired.permissions, told.get("CreateVolumePermissions") or ())
-    found: list[str] = []
-    if pair.desired.permissions:
-        told = client.call_once("DescribeImageAttribute", ImageId=id, Attribute="launchPermission")
-        found += verify.permission_differences(pair.desired.permissions, told.get("LaunchPermissions") or ())
-    if pair.source.own and str(pair.source.raw.get("BootMode") or "").startswith("uefi"):
-        source = client.sibling(region=pair.source.region)
-        was = source.call_once("DescribeImageAttribute", ImageId=pair.source.id, Attribute="uefiData").get("UefiData")
-        now = client.call_once("DescribeImageAttribute", ImageId=id, Attribute="uefiData").get("UefiData")
-        if was != now:
-            found.append("UEFI data differ")
-    return tuple(found)
-
-
-def _remove(id: str, resource: str, parts: tuple[str, ...], client: Client) -> None:
-    """A failed copy, and what it leaves. EC2: DeregisterImage, DeleteSnapshot."""
-    if resource == "snapshot":
-        client.call_once("DeleteSnapshot", SnapshotId=id)
-        return
-    told = client.call_once("DeregisterImage", ImageId=id, DeleteAssociatedSnapshots=True)
-    gone = {
-        result.get("SnapshotId")
-        for result in told.get("DeleteSnapshotResults") or ()
-        if result.get("ReturnCode") in (None, "success")
-    }
-    for part in parts:
-        if part not in gone:
-            try:
-                client.call_once("DeleteSnapshot", SnapshotId=part)
-            except Exception as error:
-                if classify.read(error)[0] not in {"InvalidSnapshot.NotFound", "InvalidSnapshot.InUse"}:
-                    raise
-
-
-def launch_step(pair: Pair, id: str, type: str) -> finish.Step:
-    """One instance of the copy. Its token is made of the image, so that running again does not make another."""
-    name = pair.source.tags.get("Name") or pair.desired.name
-    parameters = {
-        "ImageId": id,
-        "InstanceType": type,
-        "MinCount": 1,
-        "MaxCount": 1,
-        "ClientToken": digest("launch", pair.region, id, type),
-        "MetadataOptions": {"HttpTokens": "required"},
-        "TagSpecifications": [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": name}]}],
-    }
-    return finish.Step("RunInstances", parameters, f"an instance of {id}")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ectwo_cli.migration import tags
-from ectwo_cli.migration.desired import Desired, moment
+from ectwo_cli.migration.desired import Desired, digest, moment
 from ectwo_cli.migration.facts import Raw, Source, ebs_snapshot_ids, lineage
 from ectwo_cli.records import dataclass
 
@@ -154,3 +154,18 @@ def _who(permissions: Sequence[Raw]) -> str:
 def ids_of(source: Source, copy: Raw) -> list[str]:
     """The snapshots of a copy, as far as EC2 tells them."""
     return ebs_snapshot_ids(copy) if source.resource == "image" else [copy["SnapshotId"]]
+
+
+def launch(source: Source, desired: Desired, region: str, id: str, type: str) -> Step:
+    """One instance of the copy. Its token is made of the image, so that running again does not make another."""
+    name = source.tags.get("Name") or desired.name
+    parameters = {
+        "ImageId": id,
+        "InstanceType": type,
+        "MinCount": 1,
+        "MaxCount": 1,
+        "ClientToken": digest("launch", region, id, type),
+        "MetadataOptions": {"HttpTokens": "required"},
+        "TagSpecifications": [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": name}]}],
+    }
+    return Step("RunInstances", parameters, f"an instance of {id}")
