@@ -47,7 +47,8 @@ _A = {list: "a list of texts", str: "a text", dict: "a table", int: "a number", 
 class Settings:
     """What the environment and the file say. ``where`` is the file, for messages."""
 
-    environ: Mapping[str, str] = field(default_factory=dict)
+    # Credentials may be in it.
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     file: Mapping[str, Any] = field(default_factory=dict)
     where: Path | None = None
 

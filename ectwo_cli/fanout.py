@@ -142,18 +142,22 @@ def together(parts: Sequence[Place], work: Callable[[Place], T], *, threads: int
             except IndexError:
                 # Another thread was quicker.
                 return
-            try:
-                made[number] = work(part)
-            except BaseException as error:
-                errors.append(error)
-                left.clear()
+            made[number] = work(part)
 
-    others = [threading.Thread(target=run, daemon=True) for _ in range(min(threads, len(parts)) - 1)]
-    for each in others:
-        each.start()
+    def help() -> None:
+        try:
+            run()
+        except BaseException as error:
+            errors.append(error)
+            left.clear()
+
+    others = [threading.Thread(target=help, daemon=True) for _ in range(min(threads, len(parts)) - 1)]
     try:
+        for each in others:
+            each.start()
         run()
     finally:
+        # Whatever ended this, a Ctrl-C for instance, ends the others after the part that they are at.
         left.clear()
     for each in others:
         each.join()

@@ -436,7 +436,8 @@ def in_default_order(items: Sequence[R]) -> list[R]:
     """The items by :func:`default_key`, of which most need only the beginning."""
     get = operator.attrgetter("region", "name", "id")
     try:
-        keys = [(region, not name, name or "", id) for region, name, id in map(get, items)]
+        # What is unset comes last in each; None beside an empty text can't be compared.
+        keys = [(not region, region, not name, name or "", not id, id) for region, name, id in map(get, items)]
         if len(set(keys)) == len(keys):
             return [items[at] for at in sorted(range(len(items)), key=keys.__getitem__)]
     except (AttributeError, TypeError):

@@ -56,7 +56,7 @@ class Route:
 
     ec2_endpoint: str | None = None
     endpoint: str | None = None
-    credentials: tuple[str, str] | None = None
+    credentials: tuple[str, str] | None = field(default=None, repr=False)
 
     @property
     def isolated(self) -> bool:
@@ -76,7 +76,7 @@ class Account:
     route: Route = field(default_factory=Route)
     region: str | None = None
     cache_dir: Path | None = None
-    known_by: Sequence[str | None] = ()
+    known_by: Sequence[str | None] = field(default=(), repr=False)
     _clients: dict[tuple[str, str, str], Any] = field(default_factory=dict, repr=False)
     _readings: dict[tuple[str, str, str, tuple[str, ...]], Reading | None] = field(default_factory=dict, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)

@@ -86,6 +86,8 @@ class Hosts(Search[R]):
             if not results.worked or (results.failures and not items):
                 results.check()
             warn_of(results, self.screen)
+            if not items:
+                self.say_why_nothing()
             return items
         found = search.look_up(read_refs(self.screen, ["-"], Instance), self.clients, Instance)
         if found.missing:

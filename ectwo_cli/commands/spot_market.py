@@ -119,9 +119,7 @@ def show_prices(
     pages = spot_prices.listed(results.unless_all_fail(), query, on_demand)
     count = show(listing.screen, shown, pages, query)
     _say_what_is_unknown(listing, on_demand)
-    results.check()
-    if count == 0 and (listing.one_ or listing.fail_empty):
-        raise NotFound("no spot price matched")
+    listing.settle(count, results)
 
 
 def _say_what_is_unknown(scope: Scope, on_demand: OnDemand | None) -> None:

@@ -141,11 +141,12 @@ class Search(Scope, Generic[R]):
         return search.everywhere(self.clients(), self.query, how)
 
     def say_why_nothing(self) -> None:
-        """Name the values that nothing can have. No error: EC2 may well know more of them one day."""
+        """Name the values asked for that nothing can have. No error: EC2 may well know more of them one day."""
         for col, values in self._given:
-            for each in patterns(values):
-                if col.values and each.form == "literal" and each.text and each.text not in col.values:
-                    self.screen.note(f"{col.option}: there is no {each.text!r}; {nearest(each.text, col.values)}")
+            asked = [each.text for each in patterns(values) if each.form == "literal" and not each.negative]
+            for text in dict.fromkeys(asked) if col.values else ():
+                if text and text not in col.values:
+                    self.screen.note(f"{col.option}: there is no {text!r}; {nearest(text, col.values)}")
 
     def as_asked(self, how: Find[R]) -> Find[R]:
         """``how`` for TARGETs: with --all-states, names find what searches leave out too."""
@@ -215,12 +216,16 @@ class Listing(Search[R]):
         results = search.everywhere(self.clients() if clients is None else clients, asked, how)
         pages = self._remembered(results.unless_all_fail())
         shown = show(self.screen, view.view(profiles=self.several_profiles, columns=columns), pages, asked)
-        if shown == 0:
+        self.settle(shown, results)
+        return shown
+
+    def settle(self, shown: int, results: Results[Client, Any]) -> None:
+        """The end of a search that showed so many: raises NotFound for --one and --fail-empty, SomeFailed."""
+        if not shown and self.limit != 0:
             self.say_why_nothing()
         results.check()
-        if shown == 0 and (self.one_ or self.fail_empty):
+        if not shown and (self.one_ or self.fail_empty):
             raise NotFound(f"no {self.resource.kind.noun} matched")
-        return shown
 
     def _remembered(self, pages: Iterable[Page[R]]) -> Iterable[Page[R]]:
         """The pages; names and IDs on them are kept for the shell's TAB, when somebody sits at a terminal."""
@@ -283,6 +288,7 @@ class Listing(Search[R]):
 
 
 def of_all_states(how: Find[R]) -> Find[R]:
+    """``how``, finding what searches leave out too."""
     return lambda client, query: how(client, dataclasses.replace(query, everything=True))
 
 

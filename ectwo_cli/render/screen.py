@@ -31,7 +31,8 @@ class Screen:
     stdin: TextIO
     stdout: TextIO
     stderr: TextIO
-    environ: Mapping[str, str]
+    # Credentials may be in it.
+    environ: Mapping[str, str] = field(repr=False)
     quiet: bool = False
     no_color: bool = False
     clock: Callable[[], datetime] = _now

@@ -24,12 +24,9 @@ def problem(name: str) -> str | None:
 def check(name: str) -> None:
     """Raises UsageError for a name that EC2 would not take."""
     if (wrong := problem(name)) is not None:
-        raise UsageError(
-            f"that can't be an image's: {wrong}",
-            hint=f"it is {LEAST} to {MOST} of letters, digits, spaces and ()[]./-'@_",
-        )
+        raise UsageError(wrong, hint="an image's name is of letters, digits, spaces and ()[]./-'@_")
 
 
-def cleaned(text: str, most: int = MOST) -> str:
+def cleaned(text: str, most: int) -> str:
     """``text`` with what EC2 refuses as ``-``, cut to ``most`` characters."""
     return re.sub(f"{_BAD.pattern}+", "-", text)[:most]

@@ -82,7 +82,7 @@ class Instance(Regional):
         "InstanceLifecycle",
         read=lambda lifecycle: lifecycle or "on-demand",
         option="--lifecycle",
-        values=("on-demand", "spot"),
+        values=("on-demand", "spot", "scheduled", "capacity-block", "interruptible-capacity-reservation"),
         help="how it is paid for",
     )
     volume_ids: list[str] = column("BlockDeviceMappings[].Ebs.VolumeId", help="IDs of its volumes")

@@ -278,6 +278,8 @@ def test_a_name_finds_a_terminated_instance_with_all_states(fleet: list[Raw], ec
         (("--state", "Running,run*,/x/", "--tag", "none"), "--state: there is no 'Running'; did you mean running?\n"),
         (("--state", "runing", "-q"), ""),
         (("--state", "running", "--tag", "none"), ""),
+        (("--state", "!runing", "--tag", "none"), ""),
+        (("--state", "runing,runing"), "--state: there is no 'runing'; did you mean running?\n"),
         (("--type", "t99.nano"), ""),
     ],
 )
@@ -293,3 +295,11 @@ def test_a_value_that_nothing_has_is_named_when_nothing_is_found(
 
 def test_nothing_is_said_of_it_when_something_is_found(ectwo_find: Ectwo) -> None:
     assert ectwo_find("instances", "find", "--state", "running,runing", "--json").err == ""
+    assert ectwo_find("instances", "find", "--state", "runing", "--limit", "0", "--json").err == ""
+
+
+def test_nor_is_it_in_other_searches(ectwo_find: Ectwo) -> None:
+    ran = ectwo_find("instances", "ssh", "--state", "runing", "--", "uptime")
+    assert ran.err.startswith("--state: there is no 'runing'; did you mean running?\n")
+    found = ectwo_find("spot", "prices", "--os", "linx", "--type", "t3.micro")
+    assert (found.code, found.err.splitlines()[0]) == (0, "--os: there is no 'linx'; did you mean linux?")

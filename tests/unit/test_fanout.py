@@ -117,3 +117,38 @@ def test_what_a_part_raises_is_raised_and_ends_the_rest(threads: int) -> None:
     with pytest.raises(ZeroDivisionError):
         together([0] * 50, work, threads=threads)
     assert len(begun) <= threads
+
+
+def test_what_another_thread_raises_ends_the_rest() -> None:
+    here = threading.current_thread()
+    failed = threading.Event()
+    begun: list[int] = []
+
+    def work(part: int) -> int:
+        begun.append(part)
+        if threading.current_thread() is here:
+            assert failed.wait(PATIENCE)
+            return part
+        failed.set()
+        raise ValueError(part)
+
+    with pytest.raises(ValueError):
+        together(range(50), work, threads=2)
+    assert len(begun) <= 3
+
+
+def test_an_interrupt_is_not_lost_to_another_threads_error() -> None:
+    here = threading.current_thread()
+    begun, failed = threading.Event(), threading.Event()
+
+    def work(part: int) -> int:
+        if threading.current_thread() is here:
+            begun.set()
+            assert failed.wait(PATIENCE)
+            raise KeyboardInterrupt
+        assert begun.wait(PATIENCE)
+        failed.set()
+        raise ValueError(part)
+
+    with pytest.raises(KeyboardInterrupt):
+        together(range(50), work, threads=2)

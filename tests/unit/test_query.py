@@ -17,7 +17,9 @@ from ectwo_cli.query import (
     age_condition,
     check_sort,
     chosen,
+    default_key,
     duration,
+    in_default_order,
     iso,
     moment,
     option_condition,
@@ -342,6 +344,25 @@ def test_one_filter_a_name_is_sent_and_the_users_own_wins() -> None:
         {"Name": "tag-key", "Values": ["a"]},
         {"Name": "instance.group-id", "Values": ["sg-1"]},
     ]
+
+
+FEW_TEXTS = st.sampled_from(["", "a", "b", "a b"])
+
+
+@given(
+    st.lists(
+        st.builds(
+            instance,
+            region=FEW_TEXTS,
+            name=FEW_TEXTS | st.none(),
+            id=FEW_TEXTS | st.none(),
+            profile=FEW_TEXTS | st.none(),
+            state=st.sampled_from(["running", "stopped"]),
+        )
+    )
+)
+def test_the_default_order_is_one_order(items: list[Instance]) -> None:
+    assert in_default_order(items) == sorted(items, key=default_key)
 
 
 def test_the_default_order_is_region_name_id_with_the_nameless_last() -> None:

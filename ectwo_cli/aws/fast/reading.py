@@ -1,7 +1,8 @@
 """Reading EC2's answers by a :class:`~ectwo_cli.aws.fast.sheet.Sheet`.
 
-An answer is read in slices of 64 KB, which keeps the memory low and libxml2's tree in the processor's cache. Whatever
-is unusual about an answer makes it botocore's own parser's, so what is read here is what is understood.
+An answer is read in slices of 64 KB, so that libxml2's trees, many times as large, are small and stay in the
+processor's cache. Whatever is unusual about an answer makes it botocore's own parser's, so what is read here is what is
+understood.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ectwo_cli.fanout import together
 
 SLICE = 64 * 1024
 THREADS = 2
-"""That many read slices of one answer: they do not hold Python's lock, so Python makes resources of them meanwhile."""
+"""That many read slices of one answer at once: they hardly hold Python's lock."""
 
 WORTH_THREADS = 8
 """Slices from which on it pays to start them; of many regions with little in each, the regions' own threads do."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -15,10 +16,10 @@ from render_fakes import NOW, Batch, Seen, Server, make_screen, server
 
 from ectwo_cli.errors import UsageError
 from ectwo_cli.query import Query
-from ectwo_cli.render.data import pretty
+from ectwo_cli.render.data import json_objects, pretty
 from ectwo_cli.render.show import show, show_json, show_one, show_records, show_values
 from ectwo_cli.render.text import CONTROLS
-from ectwo_cli.render.view import FORMATS, view
+from ectwo_cli.render.view import FORMATS, Field, view
 
 BEFORE = NOW - timedelta(milliseconds=86_400_500)
 FLEET = [
@@ -333,6 +334,42 @@ JSON_VALUES = st.recursive(
 @given(JSON_VALUES)
 def test_pretty_json_is_that_of_the_standard_library(value: object) -> None:
     assert pretty(value) == json.dumps(value, indent=2, ensure_ascii=False)
+
+
+JSON_COLUMNS = st.sampled_from(
+    [
+        JSON_VALUES,
+        ANY_TEXT,
+        ANY_TEXT | st.none(),
+        st.lists(ANY_TEXT, max_size=3),
+        st.lists(JSON_VALUES, max_size=2) | st.none(),
+        st.dictionaries(ANY_TEXT, ANY_TEXT, max_size=3),
+        st.lists(st.dictionaries(ANY_TEXT, JSON_VALUES, max_size=2), max_size=2),
+    ]
+)
+
+
+@given(st.data())
+def test_json_column_by_column_is_that_of_the_standard_library(data: st.DataObject) -> None:
+    names = data.draw(st.lists(st.sampled_from(["id", "a%s", "%", 'a"b', "tags.x"]), min_size=1, unique=True))
+    count = data.draw(st.integers(0, 4))
+    columns = {name: data.draw(st.lists(data.draw(JSON_COLUMNS), min_size=count, max_size=count)) for name in names}
+    rows = [{name: columns[name][at] for name in names} for at in range(count)]
+
+    def reader(name: str) -> Callable[[dict[str, object]], object]:
+        return lambda row: row[name]
+
+    objects = list(json_objects([Field(name, str, reader(name)) for name in names], rows))
+    # The lines of an object of an array; a string has no line breaks of its own.
+    assert [json.dumps(row, indent=2, ensure_ascii=False).replace("\n", "\n  ") for row in rows] == objects
+
+
+def test_json_of_what_is_like_text_and_lists() -> None:
+    class Name(str):
+        pass
+
+    nested = (Name("a"), ("b", None), [Name("c")], {"d": (1, float("nan"), True)})
+    assert json.loads(pretty(nested)) == ["a", ["b", None], ["c"], {"d": [1, None, True]}]
 
 
 @given(st.lists(st.lists(ANY_TEXT.filter(lambda text: "\x00" not in text), min_size=2, max_size=2), max_size=5))
