@@ -72,7 +72,12 @@ class Group:
         extra: dict[str, Any] = {"resource": resource} if "resource" in known else {}
         if rest:
             extra["properties"] = rest
-        return cls(program=program, **own, **extra)
+        built = cls(program=program, **own, **extra)
+        built.check()
+        return built
+
+    def check(self) -> None:
+        """Raises UsageError for what can't be meant, so that the command stops before anything is sent."""
 
 
 @dataclass(frozen=True)

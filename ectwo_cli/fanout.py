@@ -41,9 +41,14 @@ class Results(Generic[Place, T]):
     def unless_all_fail(self) -> Iterator[T]:
         """The same as iterating, but begun: raises SomeFailed here when no place works, before anything is shown."""
         first = list(islice(self._stream, 1))
-        if not first and not self.worked:
-            self.check()
+        if not first:
+            self.check_any()
         return chain(first, self._stream)
+
+    def check_any(self) -> None:
+        """Raises SomeFailed when places failed and none worked."""
+        if not self.worked:
+            self.check()
 
     def check(self) -> None:
         """Raises SomeFailed when a place failed; it knows whether any other worked."""

@@ -21,18 +21,24 @@ if TYPE_CHECKING:
 
 
 class Command:
-    """A group of verbs: ``module`` holds its ``app``."""
+    """A group of verbs: ``module`` holds its ``app``. With ``more`` there is a module beside it, as ``images_verbs``,
+    whose ``VERBS`` by name are not needed for those of the app, which are to start quickly."""
 
-    def __init__(self, module: str, help: str) -> None:
+    def __init__(self, module: str, help: str, *, more: bool = False) -> None:
         self.module = module
         self.help = help
+        self.more = f"{module}_verbs" if more else None
 
 
 GROUPS = {
     "regions": Command("ectwo_cli.commands.regions", "Regions, and whether they are enabled."),
-    "instances": Command("ectwo_cli.commands.instances", "Find, launch, start, stop and change instances."),
-    "images": Command("ectwo_cli.commands.images", "Images (AMIs): find, make, launch, copy, share, clean up."),
-    "snapshots": Command("ectwo_cli.commands.snapshots", "Snapshots of volumes: find, create, copy, delete."),
+    "instances": Command("ectwo_cli.commands.instances", "Find, launch, start, stop and change instances.", more=True),
+    "images": Command(
+        "ectwo_cli.commands.images", "Images (AMIs): find, make, launch, copy, share, clean up.", more=True
+    ),
+    "snapshots": Command(
+        "ectwo_cli.commands.snapshots", "Snapshots of volumes: find, create, copy, delete.", more=True
+    ),
     "addresses": Command("ectwo_cli.commands.addresses", "Elastic IP addresses: find, allocate, associate, release."),
     "keypairs": Command("ectwo_cli.commands.keypairs", "Key pairs: find, create, import, delete."),
     "groups": Command("ectwo_cli.commands.groups", "Security groups: find, create, change rules, copy."),
@@ -163,23 +169,21 @@ def verbs(group: str) -> dict[str, Any]:
 
 
 def _registered(command: Command, verb: str | None = None) -> dict[str, Any]:
-    """The verbs of a group; only those of its own module when ``verb`` is one of them.
-
-    A group whose verbs are spread over modules adds those that are elsewhere by its ``rest()``.
-    """
+    """The verbs of a group; only those of its app when ``verb`` is one of them."""
     import importlib
 
-    module = importlib.import_module(command.module)
+    app = importlib.import_module(command.module).app
 
     def found() -> dict[str, Any]:
         return {
-            each.name or each.callback.__name__.strip("_").replace("_", "-"): each
-            for each in module.app.registered_commands
+            each.name or each.callback.__name__.strip("_").replace("_", "-"): each for each in app.registered_commands
         }
 
-    # Once a process is enough.
-    if verb not in found() and (rest := vars(module).pop("rest", None)) is not None:
-        rest()
+    if command.more is not None and verb not in found():
+        more = importlib.import_module(command.more).VERBS
+        # The app stays for as long as the process.
+        for name in [each for each in more if each not in found()]:
+            app.command(name)(more[name])
     return found()
 
 

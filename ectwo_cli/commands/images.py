@@ -70,11 +70,3 @@ def show(
     """
     plain = raw or (names and not any(name in images.DETAILS for name in names))
     target.show(view, names or [], raw=raw, how=search.find if plain else images.find_in_detail)
-
-
-def rest() -> None:
-    """Add the verbs that are elsewhere. Not needed for those above, which are to start quickly."""
-    from ectwo_cli.commands.images_verbs import VERBS
-
-    for name, verb in VERBS.items():
-        app.command(name)(verb)

@@ -11,9 +11,9 @@ import typer
 from ectwo_cli.aws.session import Client
 from ectwo_cli.commands.images_options import UnusedOnly
 from ectwo_cli.errors import EctwoError, Interrupted, UsageError
-from ectwo_cli.expand import QUERY, Program
+from ectwo_cli.expand import QUERY
 from ectwo_cli.fanout import across
-from ectwo_cli.model import R, Resource
+from ectwo_cli.model import R
 from ectwo_cli.options.acting import Consent
 from ectwo_cli.options.targets import Selection, Targets
 from ectwo_cli.options.views import Report
@@ -51,15 +51,13 @@ class Unwanted(Targets[R]):
         ),
     ] = None
 
-    @classmethod
-    def build(cls, program: Program, values: Mapping[str, Any], resource: type[Resource] | None) -> Any:
-        """The group. Raises UsageError."""
-        built = super().build(program, values, resource)
-        if built.group_by is not None:
-            if built.keep_newest is None:
+    def check(self) -> None:
+        """Raises UsageError for --group-by without --keep-newest, and by what is no property."""
+        super().check()
+        if self.group_by is not None:
+            if self.keep_newest is None:
                 raise UsageError("--group-by goes with --keep-newest")
-            cleanup.check_group(built.group_by)
-        return built
+            cleanup.check_group(self.group_by)
 
     @property
     def asks(self) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -138,7 +137,7 @@ def migrations(scope: Scope, view: ViewOptions[Migration]) -> None:
     list_migrations(scope, view)
 
 
-VERBS: dict[str, Callable[..., Any]] = {
+VERBS = {
     "deregister": deregister,
     "restore": restore,
     "share": share,

@@ -74,25 +74,3 @@ def watch(
     Ctrl-C ends it. Into a pipe, it prints a line for each change.
     """
     search.watch(view, duration(interval, what="--interval"))
-
-
-def rest() -> None:
-    """Add the verbs that are elsewhere. Not needed for those above, which are to start quickly."""
-    from ectwo_cli.commands import (
-        images_making,
-        instances_clone,
-        instances_launch,
-        instances_lifecycle,
-        instances_resize,
-        instances_ssh,
-    )
-
-    for verb in (
-        *instances_launch.VERBS,
-        *instances_clone.VERBS,
-        *instances_ssh.VERBS,
-        *instances_lifecycle.VERBS,
-        *instances_resize.VERBS,
-    ):
-        app.command()(verb)
-    app.command("create-image")(images_making.create)

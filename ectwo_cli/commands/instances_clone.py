@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -290,6 +290,3 @@ class Job:
         image = make_image(self.target, self.source, self.item, params, self.waiting)
         self.target.screen.note(f"made image {image.region}/{image.id}, which stays")
         return image.id
-
-
-VERBS: tuple[Any, ...] = (clone,)

@@ -56,6 +56,3 @@ def launch(
     )
     ready = launching.prepare(scope, client, wanted, ask=not consent.yes)
     launching.launch(scope, client, ready, consent, waiting, until, view)
-
-
-VERBS = (launch,)

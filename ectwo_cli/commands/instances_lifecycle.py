@@ -247,9 +247,6 @@ def address(target: Target[Instance], view: ViewOptions[Address], names: Propert
     _show_one(target, view, found[0], names)
 
 
-VERBS = (start, stop, reboot, terminate, protect, wait, console, image, address)
-
-
 # What they share
 
 

@@ -74,6 +74,3 @@ def _show(target: Target[Instance], view: Report[Instance], done: Sequence[Outco
     from ectwo_cli.render.show import show_outcomes
 
     show_outcomes(target.screen, view.view(profiles=target.several_profiles), done)
-
-
-VERBS = (resize,)

@@ -17,7 +17,7 @@ from ectwo_cli.errors import EctwoError, NotFound, Partial, UsageError
 from ectwo_cli.expand import QUERY, Group
 from ectwo_cli.model import R
 from ectwo_cli.options.queries import Search
-from ectwo_cli.options.targets import read_refs, warn_of
+from ectwo_cli.options.targets import look_up_one, read_refs, warn_of
 from ectwo_cli.records import dataclass
 from ectwo_cli.services import search
 from ectwo_cli.services.instances import Instance
@@ -64,16 +64,10 @@ class Hosts(Search[R]):
         """The one instance that the TARGET means: of several of a name the running one. None where many are meant."""
         if self.by_query or self.words[0] == "-":
             return None
-        (which,) = read_refs(self.screen, [self.words[0]], Instance, most=1)
-        found = search.look_up([which], self.clients, Instance)
-        if found.missing and found.results.failures and not found.results.worked:
-            found.results.check()
-        if found.missing or not which.is_id:
-            warn_of(found.results, self.screen)
-        if found.missing:
-            raise search.missing([which], Instance)
-        running = [item for item in found.items if item.state == "running"]
-        candidates = running or found.items
+        which, items, results = look_up_one(self, self.words[0], Instance)
+        warn_of(results, self.screen)
+        running = [item for item in items if item.state == "running"]
+        candidates = running or items
         if len(candidates) > 1:
             raise search.several(which, candidates, Instance)
         return candidates[0]
@@ -343,6 +337,3 @@ def _names(items: Sequence[Instance]) -> dict[str, str]:
 
 def _paint(screen: Any, name: str) -> str:
     return f"\x1b[36m{name}\x1b[0m" if screen.color_out else name
-
-
-VERBS = (ssh,)

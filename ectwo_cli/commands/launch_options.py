@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ectwo_cli.errors import UsageError
-from ectwo_cli.expand import Group, Program
-from ectwo_cli.model import Resource
+from ectwo_cli.expand import Group
 from ectwo_cli.records import dataclass
 
 if TYPE_CHECKING:
@@ -214,15 +213,13 @@ class MarketOptions(Group):
         ),
     ] = None
 
-    @classmethod
-    def build(cls, program: Program, values: Mapping[str, Any], resource: type[Resource] | None) -> Any:
-        """The group. Raises UsageError for a price that is none, and for options that only mean something for spot."""
-        built = super().build(program, values, resource)
-        if not built.spot and (built.max_price is not None or built.interruption is not None):
+    def check(self) -> None:
+        """Raises UsageError for a price that is none, and for options that only mean something for spot."""
+        super().check()
+        if not self.spot and (self.max_price is not None or self.interruption is not None):
             raise UsageError("--max-price and --interruption are for spot instances", hint="add --spot")
-        if built.max_price is not None:
-            check_price(built.max_price, "--max-price")
-        return built
+        if self.max_price is not None:
+            check_price(self.max_price, "--max-price")
 
     @property
     def market(self) -> Market | None:

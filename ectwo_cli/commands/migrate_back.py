@@ -166,8 +166,7 @@ def marked_copies(scope: Scope, account: Account, resources: Sequence[str]) -> l
     clients = [account.client(region) for region in scope.regions_of(account)]
     results = across(clients, lambda client: found.copies_in(client, resources), where=lambda client: client.region)
     copies = list(results)
-    if not results.worked:
-        results.check()
+    results.check_any()
     for failure in results.failures:
         scope.screen.warn(f"{failure.where} does not answer: {failure.error}")
     return copies

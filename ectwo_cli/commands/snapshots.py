@@ -46,11 +46,3 @@ def show(target: Target[Snapshot], view: ViewOptions[Snapshot], names: Propertie
       ectwo snapshots show us-east-1/snap-0123456789abcdef0 image_id
     """
     target.show(view, names or [], raw=raw)
-
-
-def rest() -> None:
-    """Add the verbs that are elsewhere. Not needed for those above, which are to start quickly."""
-    from ectwo_cli.commands.snapshots_verbs import VERBS
-
-    for verb in VERBS:
-        app.command()(verb)

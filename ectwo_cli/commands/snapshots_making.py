@@ -127,8 +127,7 @@ def _chosen(scope: Scope, texts: Sequence[str]) -> list[Volume | Instance]:
     volumes = search.look_up([volume for volume, instance in refs if not instance.is_id], scope.clients, Volume)
     instances = search.look_up([instance for volume, instance in refs if not volume.is_id], scope.clients, Instance)
     for found in (volumes, instances):
-        if found.results.failures and not found.results.worked:
-            found.results.check()
+        found.results.check_any()
         warn_of(found.results, scope.screen)
     return snapshotting.choose(refs, volumes, instances)
 

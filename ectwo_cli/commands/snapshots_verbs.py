@@ -178,4 +178,4 @@ def migrate(
     migrating.migrate(sources, copying, going, view, consent, waiting, resource="snapshot")
 
 
-VERBS = (create, register, restore, delete, migrate)
+VERBS = {"create": create, "register": register, "restore": restore, "delete": delete, "migrate": migrate}

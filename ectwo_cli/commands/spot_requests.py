@@ -13,9 +13,8 @@ import typer
 from ectwo_cli.aws.session import Client
 from ectwo_cli.commands.launch_options import IMAGE_HELP, MARKET, Interruption, LaunchOptions, check_price
 from ectwo_cli.errors import Declined, EctwoError, Partial, UsageError
-from ectwo_cli.expand import Group, Program
+from ectwo_cli.expand import Group
 from ectwo_cli.model import Raw as RawData
-from ectwo_cli.model import Resource
 from ectwo_cli.options.acting import Consent, Tagging, Waiting
 from ectwo_cli.options.declared import Properties, Raw
 from ectwo_cli.options.queries import Listing
@@ -103,19 +102,17 @@ class Terms(Group):
         ),
     ] = None
 
-    @classmethod
-    def build(cls, program: Program, values: Mapping[str, Any], resource: type[Resource] | None) -> Any:
-        """The group. Raises UsageError for what can't be meant."""
-        built = super().build(program, values, resource)
-        if built.price is not None:
-            check_price(built.price, "--price")
-        if built.interruption in ("stop", "hibernate") and not built.persistent:
+    def check(self) -> None:
+        """Raises UsageError for what can't be meant."""
+        super().check()
+        if self.price is not None:
+            check_price(self.price, "--price")
+        if self.interruption in ("stop", "hibernate") and not self.persistent:
             raise UsageError(
-                f"--interruption {built.interruption} is for persistent requests alone", hint="add --persistent"
+                f"--interruption {self.interruption} is for persistent requests alone", hint="add --persistent"
             )
-        if built.ends is not None and built.ends <= program.now:
-            raise UsageError(f"--valid-until {built.valid_until} is over already")
-        return built
+        if self.ends is not None and self.ends <= self.program.now:
+            raise UsageError(f"--valid-until {self.valid_until} is over already")
 
     @property
     def ends(self) -> datetime | None:

@@ -137,8 +137,7 @@ def _select(scope: Scope, words: Sequence[str], type: str | None, keep_going: bo
         return Selection([])
     found = tags.find_targets(wanted, scope.clients, type=type)
     if found.missing:
-        if found.results.failures and not found.results.worked:
-            found.results.check()
+        found.results.check_any()
         if not keep_going or not found.items:
             raise search.missing(found.missing, Tagged)
         for each in found.missing:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from ectwo_cli.aws.session import Client
 from ectwo_cli.errors import Declined, Interrupted, UsageError
-from ectwo_cli.expand import ACT, Group, Program
+from ectwo_cli.expand import ACT, Group
 from ectwo_cli.fanout import across
 from ectwo_cli.model import R, Resource
 from ectwo_cli.options.scope import Scope
@@ -86,12 +86,9 @@ class Patience(Group):
         typer.Option("--timeout", metavar="TIME", help="Stop waiting after 90s, 20m, 2h.", rich_help_panel=ACT),
     ] = None
 
-    @classmethod
-    def build(cls, program: Program, values: Mapping[str, Any], resource: type[Resource] | None) -> Any:
-        """The group. Raises UsageError for a bad duration."""
-        built = super().build(program, values, resource)
-        _ = built.limit
-        return built
+    def check(self) -> None:
+        """Raises UsageError for a bad duration."""
+        _ = self.limit
 
     @property
     def limit(self) -> timedelta | None:
@@ -119,12 +116,9 @@ class Tagging(Group):
         typer.Option("--tag", metavar="KEY=VALUE", help="A tag for it; repeatable.", rich_help_panel=ACT),
     ] = field(default_factory=list)
 
-    @classmethod
-    def build(cls, program: Program, values: Mapping[str, Any], resource: type[Resource] | None) -> Any:
-        """The group. Raises UsageError for a tag that can't be."""
-        built = super().build(program, values, resource)
-        _ = built.tags
-        return built
+    def check(self) -> None:
+        """Raises UsageError for a tag that can't be."""
+        _ = self.tags
 
     @cached_property
     def tags(self) -> dict[str, str]:

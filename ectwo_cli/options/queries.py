@@ -103,10 +103,11 @@ class Search(Scope, Generic[R]):
     def build(cls, program: Program, values: Mapping[str, Any], resource: type[Resource] | None) -> Any:
         """The group; options of properties come in ``properties``."""
         filled = {"tag": [], "older_than": None, "newer_than": None, "all_states": False, **values}
-        built = super().build(program, filled, resource)
-        # Conditions are read now, so that a bad one stops the command before anything is sent.
-        _ = built.conditions, built.filters
-        return built
+        return super().build(program, filled, resource)
+
+    def check(self) -> None:
+        """Raises UsageError for a bad condition."""
+        _ = self.conditions, self.filters
 
     @cached_property
     def conditions(self) -> list[Condition]:
@@ -177,12 +178,10 @@ class Listing(Search[R]):
         bool, typer.Option("--fail-empty", help="Exit 3 when nothing matches.", rich_help_panel=QUERY)
     ] = False
 
-    @classmethod
-    def build(cls, program: Program, values: Mapping[str, Any], resource: type[Resource] | None) -> Any:
-        """The group, its order checked."""
-        built = super().build(program, values, resource)
-        _ = built.query
-        return built
+    def check(self) -> None:
+        """Raises UsageError for a bad condition, and for an order by what is no property."""
+        super().check()
+        _ = self.query
 
     @cached_property
     def query(self) -> Query[R]:

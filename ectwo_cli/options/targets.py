@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Generic
@@ -14,7 +14,7 @@ import typer
 from ectwo_cli import complete
 from ectwo_cli.aws.session import Client
 from ectwo_cli.errors import EctwoError, Partial, UsageError
-from ectwo_cli.expand import ACT, QUERY, Program
+from ectwo_cli.expand import ACT, QUERY
 from ectwo_cli.fanout import Results
 from ectwo_cli.model import R, Resource, column_named
 from ectwo_cli.options.declared import AllStates, AnyTargets
@@ -41,19 +41,17 @@ class Targets(Search[R]):
         typer.Option("--keep-going", help="When a TARGET is not found, do the others.", rich_help_panel=ACT),
     ] = False
 
-    @classmethod
-    def build(cls, program: Program, values: Mapping[str, Any], resource: type[Resource] | None) -> Any:
-        """The group. Raises UsageError when it names nothing, or a TARGET is malformed."""
-        built = super().build(program, values, resource)
-        _ = built.refs
-        if built.targets and (built.asks or built.all_):
+    def check(self) -> None:
+        """Raises UsageError for a bad condition, when it names nothing, and when a TARGET is malformed."""
+        super().check()
+        _ = self.refs
+        if self.targets and (self.asks or self.all_):
             raise UsageError("name TARGETs or give a query, not both")
-        if not built.targets and not built.asks and not built.all_:
+        if not self.targets and not self.asks and not self.all_:
             raise UsageError(
-                f"which {built.resource.kind.plural}?",
+                f"which {self.resource.kind.plural}?",
                 hint="name TARGETs, give a query such as --tag env=dev, or --all",
             )
-        return built
 
     @property
     def asks(self) -> bool:
@@ -70,8 +68,7 @@ class Targets(Search[R]):
         if not self.targets:
             results = self.results(how)
             items = self.query.order(item for page in results for item in page.items)
-            if not results.worked:
-                results.check()
+            results.check_any()
             if not items:
                 self.say_why_nothing()
             return Selection(items, results=results, by_query=True, everything=self.all_)
@@ -80,8 +77,7 @@ class Targets(Search[R]):
             return Selection([], by_query=True)
         found = search.look_up(self.refs, self.clients, self.resource, self.as_asked(how))
         if found.missing and (not self.keep_going or not found.items):
-            if found.results.failures and not found.results.worked:
-                found.results.check()
+            found.results.check_any()
             warn_of(found.results, self.screen)
             raise search.missing(found.missing, self.resource)
         for each in found.missing:
@@ -108,8 +104,7 @@ class OptionalTargets(Listing[R]):
 
         refs = read_refs(self.screen, self.targets, self.resource)
         found = search.look_up(refs, self.clients, self.resource, self.as_asked(how))
-        if not found.results.worked:
-            found.results.check()
+        found.results.check_any()
         pages = [search.Page(found.items)]
         show(
             self.screen,
@@ -150,20 +145,12 @@ class Target(Scope, Generic[R]):
         return item
 
     def _found(self, how: Find[R], clients: Places | None) -> tuple[R, Results[Client, Any]]:
-        """It, and how the regions answered of which one might hold another of the name: of an ID that is none."""
-        (which,) = read_refs(self.screen, [self.target], self.resource, most=1)
         asked = of_all_states(how) if self.all_states else how
-        found = search.look_up([which], clients or self.clients, self.resource, asked)
-        if found.missing:
-            if found.results.failures and not found.results.worked:
-                found.results.check()
-            warn_of(found.results, self.screen)
-            raise search.missing([which], self.resource)
-        items = found.items
+        which, items, results = look_up_one(self, self.target, self.resource, asked, clients)
         if len(items) > 1:
-            warn_of(found.results, self.screen)
+            warn_of(results, self.screen)
             raise search.several(which, items, self.resource)
-        return items[0], Results(iter(())) if which.is_id else found.results
+        return items[0], results
 
     def show(
         self,
@@ -216,6 +203,23 @@ class Selection(Generic[R]):
             if worked:
                 raise Partial("")
             raise EctwoError("")
+
+
+def look_up_one(
+    scope: Scope, text: str, cls: type[R], how: Find[R] = search.find, clients: Places | None = None
+) -> tuple[search.Ref, list[R], Results[Client, Any]]:
+    """What one TARGET means: never nothing, several where they bear the name. And how those regions answered of which
+    one might hold another of that name; of an ID there is no other.
+
+    Raises NotFound, UsageError for a malformed ID, SomeFailed when no region answered.
+    """
+    (which,) = read_refs(scope.screen, [text], cls, most=1)
+    found = search.look_up([which], clients or scope.clients, cls, how)
+    if found.missing:
+        found.results.check_any()
+        warn_of(found.results, scope.screen)
+        raise search.missing([which], cls)
+    return which, found.items, Results(iter(())) if which.is_id else found.results
 
 
 def read_refs(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import field
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic
+from typing import TYPE_CHECKING, Annotated, ClassVar, Generic
 
 import typer
 
 from ectwo_cli import complete
 from ectwo_cli.errors import UsageError
-from ectwo_cli.expand import OUTPUT, Group, Program
+from ectwo_cli.expand import OUTPUT, Group
 from ectwo_cli.model import R, Resource
 from ectwo_cli.records import dataclass
 from ectwo_cli.render.view import FORMATS
@@ -62,12 +62,9 @@ class ViewOptions(Group, Generic[R]):
     own: ClassVar[tuple[str, ...]] = ()
     """Keys that its records have beside the properties."""
 
-    @classmethod
-    def build(cls, program: Program, values: Mapping[str, Any], resource: type[Resource] | None) -> Any:
-        """The group. Raises UsageError for an unknown format or column, and for a bad JMESPath."""
-        built = super().build(program, values, resource)
-        built.view()
-        return built
+    def check(self) -> None:
+        """Raises UsageError for an unknown format or column, and for a bad JMESPath."""
+        self.view()
 
     @property
     def format(self) -> str:
