@@ -448,14 +448,8 @@ def in_default_order(items: Sequence[R]) -> list[R]:
 
 def default_key(item: Resource) -> tuple[Any, ...]:
     """Region, name (nameless last), ID; then profile and every default column, so that an order is one order."""
-    key: list[Any] = []
-    for value in _in_default_order(item.__class__)(item):
-        if value is None or value == "":
-            key += (True, "")
-        else:
-            # Most are text: a call for each of them takes most of the time that sorting does.
-            key += (False, value if value.__class__ is str else sort_key(value))
-    return tuple(key)
+    values = _in_default_order(item.__class__)(item)
+    return tuple([(True, "") if _unset(value) else (False, sort_key(value)) for value in values])
 
 
 @once

@@ -181,10 +181,6 @@ def _yaml(value: Any) -> str:
 # CSV, TSV, IDs
 
 
-def write_csv_header(screen: Screen, names: Sequence[str]) -> None:
-    write_csv(screen, [names])
-
-
 def write_csv(screen: Screen, rows: Iterable[Sequence[str]]) -> None:
     """Quoted as RFC 4180. Lines end with a line feed, as in the other formats, so that ``cut`` and ``tail`` work."""
     import csv

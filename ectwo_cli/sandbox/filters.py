@@ -82,11 +82,6 @@ def read(item: Item, reader: Reader) -> list[str]:
     return texts(at(item, reader) if isinstance(reader, str) else reader(item))
 
 
-def tag_values(item: Item, key: str) -> list[str]:
-    """The values that the tags of that key (a pattern, as EC2 allows) have."""
-    return [tag["Value"] for tag in item.get("Tags", ()) if pattern(key).fullmatch(tag["Key"])]
-
-
 def select(items: Iterable[Item], filters: Sequence[Mapping[str, Any]] | None, table: Table) -> list[Item]:
     """The items that all filters let through. Raises Refusal for a filter that EC2 does not know."""
     chosen = list(items)
